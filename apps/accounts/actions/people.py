@@ -1,0 +1,65 @@
+"""Tenants, people, members and teams."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from apps.audit.actions import record
+from apps.tenants.context import NOBODY, as_system, tenant_context
+from apps.tenants.ids import new_id
+from apps.tenants.models import Tenant
+from apps.tenants.refusals import Refused
+
+from ..models import Member, Team, TeamMember, User
+from ..rules import Role
+
+
+def create_person(*, email: str, name: str, password: str | None, is_platform_admin: bool = False) -> User:
+    """A person who can sign in and belongs to no tenant yet. Raises Refused when the address is taken."""
+    with tenant_context(NOBODY), transaction.atomic():
+        if User.objects.filter(email__iexact=email).exists():
+            raise Refused("A person with this e-mail address exists already.", field="email")
+        return User.objects.create_user(email, password, name=name, is_platform_admin=is_platform_admin)
+
+
+def create_tenant(*, slug: str, name: str, timezone: str, owner: User) -> Tenant:
+    """A tenant with its first owner, who may do everything in it."""
+    identity = new_id()
+    with as_system(identity), transaction.atomic():
+        tenant = Tenant.objects.create(id=identity, slug=slug, name=name, timezone=timezone)
+        record("tenant.created", tenant)
+        _make_member(owner, Role.OWNER)
+    return tenant
+
+
+@transaction.atomic
+def add_member(user: User, *, role: Role, by: Member | None) -> Member:
+    """Make a person a member of the tenant in force. Raises Refused when they are one already."""
+    if Member.objects.filter(user_id=user.pk).exists():
+        raise Refused("This person is a member already.", field="user")
+    return _make_member(user, role)
+
+
+def _make_member(user: User, role: Role) -> Member:
+    member = Member.objects.create(user=user, role=role)
+    record("member.added", member, facts={"role": str(role)})
+    return member
+
+
+@transaction.atomic
+def create_team(*, name: str, slug: str, by: Member | None) -> Team:
+    """An empty team. Raises Refused when its short name is taken."""
+    if Team.objects.filter(slug=slug).exists():
+        raise Refused("A team with this short name exists already.", field="slug")
+    team = Team.objects.create(name=name, slug=slug)
+    record("team.created", team, facts={"slug": slug})
+    return team
+
+
+@transaction.atomic
+def join_team(team: Team, member: Member, *, by: Member | None) -> TeamMember:
+    """Put a member into a team; once is enough."""
+    seat, made = TeamMember.objects.get_or_create(team=team, member=member)
+    if made:
+        record("team.changed", team, member, facts={"joined": str(member.pk)})
+    return seat

@@ -1,0 +1,60 @@
+"""allauth, bent to our house: no self-made accounts, mail through the outbox, and every act in the log."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from apps.comms.actions import queue_mail
+from apps.tenants.context import as_system
+from apps.tenants.models import PLATFORM_TENANT_ID
+
+from . import actions
+from .models import User
+
+MAILS = {"account/email/password_reset_key": "account/mail/password_reset"}
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """People come by invitation of a tenant, or as the first owner of one."""
+        return False
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Queue the reset link in the platform's outbox; mails to unknown addresses are not sent at all."""
+        template = MAILS.get(template_prefix)
+        if template is None:
+            return
+        link = str(context["password_reset_url"])
+        user: User = context["user"]
+        with as_system(PLATFORM_TENANT_ID):
+            queue_mail(
+                to=email,
+                template=template,
+                context={"link": link, "name": user.name},
+                dedupe=f"password-reset:{hashlib.sha256(link.encode()).hexdigest()}",
+                user_id=user.pk,
+            )
+        actions.reset_asked(user)
+
+
+@receiver(user_logged_in, dispatch_uid="accounts.signed_in")
+def record_sign_in(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
+    actions.signed_in(user)
+
+
+@receiver(user_logged_out, dispatch_uid="accounts.signed_out")
+def record_sign_out(sender: Any, request: HttpRequest, user: User | None, **kwargs: Any) -> None:
+    if user is not None:
+        actions.signed_out(user)
+
+
+@receiver(user_login_failed, dispatch_uid="accounts.refused")
+def record_refusal(sender: Any, credentials: dict[str, Any], **kwargs: Any) -> None:
+    """Django tells of each refused password, whichever door it came through."""
+    actions.sign_in_refused(str(credentials.get("email") or credentials.get("username") or ""))

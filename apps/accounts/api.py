@@ -1,0 +1,189 @@
+"""Tokens, who I am, and the people of a tenant."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from allauth.account.adapter import get_adapter
+from django.core.exceptions import ValidationError
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.tenants.api import ApiRequest, CheckedSerializer, ReadOnlyTenantViewSet
+from apps.tenants.context import current
+from apps.tenants.refusals import NotFound, NotSignedIn
+
+from . import actions
+from .models import Member, Team, User
+from .people import memberships
+from .rules import MATRIX, Role
+
+
+class TokenRequestSerializer(CheckedSerializer):
+    email = serializers.EmailField()
+    password = serializers.CharField(max_length=1024, trim_whitespace=False)
+    tenant = serializers.SlugField(required=False, help_text="The tenant's address; without it, no tenant is opened.")
+
+
+class RefreshSerializer(CheckedSerializer):
+    refresh = serializers.CharField(max_length=256)
+
+
+class SwitchSerializer(CheckedSerializer):
+    tenant = serializers.SlugField()
+
+
+class PairSerializer(serializers.Serializer[Any]):
+    access = serializers.CharField()
+    refresh = serializers.CharField()
+    token_type = serializers.CharField()
+    expires_in = serializers.IntegerField(help_text="seconds")
+
+
+class PublicView(APIView):
+    """A view that needs no permission: it asks for the credential in its body, or only names the person."""
+
+    permission_classes: list[Any] = []
+
+
+class TokenView(PublicView):
+    @extend_schema(request=TokenRequestSerializer, responses=PairSerializer, auth=[])
+    def post(self, request: Request) -> Response:
+        """Exchange an e-mail address and a password for a pair of tokens."""
+        asked = TokenRequestSerializer.checked(request)
+        user = _authenticate(request, asked["email"], asked["password"])
+        tenant = _tenant_of(user, asked["tenant"]) if asked.get("tenant") else None
+        actions.signed_in(user)
+        return Response(asdict(actions.open_family(user, tenant=tenant)))
+
+
+def _authenticate(request: Request, email: str, password: str) -> User:
+    """The person, or NotSignedIn; the same words for a wrong address and a wrong password. Rate-limited by allauth."""
+    try:
+        user = get_adapter().authenticate(request._request, email=email, password=password)
+    except ValidationError as refused:
+        raise NotSignedIn(refused.messages[0], code="too_many_tries") from None
+    if not isinstance(user, User) or not user.is_active:
+        raise NotSignedIn("The e-mail address and the password do not match.", code="wrong_credentials")
+    return user
+
+
+def _tenant_of(user: User, slug: str) -> UUID:
+    found = next((member.tenant_id for member in memberships(user.pk) if member.tenant.slug == slug), None)
+    if found is None:
+        raise NotSignedIn("You are no member of that tenant.", code="no_such_tenant")
+    return found
+
+
+class RefreshView(PublicView):
+    @extend_schema(request=RefreshSerializer, responses=PairSerializer, auth=[])
+    def post(self, request: Request) -> Response:
+        """Exchange a refresh token for the next pair; each is used once."""
+        return Response(asdict(actions.rotate(RefreshSerializer.checked(request)["refresh"])))
+
+
+class RevokeView(PublicView):
+    @extend_schema(request=RefreshSerializer, responses={204: None}, auth=[])
+    def post(self, request: Request) -> Response:
+        """End the family of a refresh token."""
+        actions.revoke(RefreshSerializer.checked(request)["refresh"])
+        return Response(status=204)
+
+
+class SwitchView(PublicView):
+    @extend_schema(request=SwitchSerializer, responses=PairSerializer)
+    def post(self, request: ApiRequest) -> Response:
+        """A pair of tokens for another tenant of mine."""
+        user: User = request.user  # type: ignore[assignment]
+        return Response(asdict(actions.open_family(user, tenant=_my_tenant(user, SwitchSerializer.checked(request)))))
+
+
+def _my_tenant(user: User, asked: dict[str, Any]) -> UUID:
+    found = next((m.tenant_id for m in memberships(user.pk) if m.tenant.slug == asked["tenant"]), None)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+class MeView(PublicView):
+    @extend_schema(responses=serializers.DictField())
+    def get(self, request: ApiRequest) -> Response:
+        """The person of the token, the tenant it opens, and the tenants they could switch to."""
+        user, acting = request.user, current()
+        return Response(
+            {
+                "id": str(user.pk),
+                "email": user.email,  # type: ignore[union-attr]
+                "name": user.name,  # type: ignore[union-attr]
+                "is_platform_admin": user.is_platform_admin,  # type: ignore[union-attr]
+                "tenant": str(acting.tenant) if acting.tenant else None,
+                "member": str(acting.member) if acting.member else None,
+                "permissions": sorted(acting.permissions),
+                "tenants": [
+                    {"id": str(m.tenant_id), "slug": m.tenant.slug, "name": m.tenant.name, "role": m.role}
+                    for m in memberships(UUID(str(user.pk)))
+                ],
+            }
+        )
+
+
+class MemberSerializer(serializers.ModelSerializer[Member]):
+    name = serializers.CharField(read_only=True)
+    email = serializers.EmailField(read_only=True)
+
+    class Meta:
+        model = Member
+        fields = ["id", "name", "email", "role", "is_active", "joined_at"]
+
+
+class TeamSerializer(serializers.ModelSerializer[Team]):
+    class Meta:
+        model = Team
+        fields = ["id", "name", "slug"]
+
+
+class MemberViewSet(ReadOnlyTenantViewSet[Member]):
+    """The people of the tenant."""
+
+    serializer_class = MemberSerializer
+    needs = {"list": "members.read", "retrieve": "members.read"}
+
+    def get_queryset(self) -> Any:
+        return Member.objects.select_related("user")
+
+
+class TeamViewSet(ReadOnlyTenantViewSet[Team]):
+    """The teams of the tenant."""
+
+    serializer_class = TeamSerializer
+    needs = {"list": "members.read", "retrieve": "members.read"}
+
+    def get_queryset(self) -> Any:
+        return Team.objects.all()
+
+
+class RolesView(APIView):
+    """The matrix of tenant roles, from what is enforced."""
+
+    needs = {"get": "members.read"}
+
+    @extend_schema(responses=serializers.DictField())
+    def get(self, request: ApiRequest) -> Response:
+        return Response({str(role): sorted(MATRIX[role]) for role in Role})
+
+
+routes: list[tuple[str, Any, str]] = [("members", MemberViewSet, "member"), ("teams", TeamViewSet, "team")]
+urlpatterns = [
+    path("auth/token", TokenView.as_view(), name="token"),
+    path("auth/refresh", RefreshView.as_view(), name="refresh"),
+    path("auth/revoke", RevokeView.as_view(), name="revoke"),
+    path("auth/switch", SwitchView.as_view(), name="switch"),
+    path("me", MeView.as_view(), name="me"),
+    path("roles", RolesView.as_view(), name="roles"),
+]

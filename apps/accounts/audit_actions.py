@@ -1,0 +1,20 @@
+"""What this room writes into the audit log."""
+
+from django.utils.translation import gettext_lazy as _
+
+ACTIONS = {
+    "session.opened": _("Signed in"),
+    "session.closed": _("Signed out"),
+    "session.refused": _("Sign-in refused"),
+    "password.reset_asked": _("Asked for a password reset"),
+    "password.changed": _("Changed the password"),
+    "token.issued": _("Issued an access token"),
+    "token.refused": _("Refused to issue a token"),
+    "token.reused": _("A used refresh token came back; its family is revoked"),
+    "token.revoked": _("Revoked a refresh token"),
+    "tenant.created": _("Created the tenant"),
+    "member.added": _("Added a member"),
+    "member.changed": _("Changed a member"),
+    "team.created": _("Created a team"),
+    "team.changed": _("Changed a team"),
+}

@@ -1,0 +1,65 @@
+"""Which door a path is behind. One table: what is not in it needs a tenant claim, and an unknown path gets no further."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Door(Enum):
+    """What a request must bring to enter."""
+
+    PUBLIC = "anyone"
+    PERSON_PAGE = "a signed-in person, in the browser"
+    PERSON_API = "a bearer token, with or without a tenant"
+    PLATFORM_PAGE = "a signed-in Super Admin"
+    PLATFORM_API = "a Super Admin's platform token"
+    TENANT_PAGE = "a session, and an active membership in the tenant of the address"
+    TENANT_API = "a bearer token for a tenant with an active membership"
+
+
+@dataclass(frozen=True)
+class Rule:
+    pattern: re.Pattern[str]
+    door: Door
+    methods: frozenset[str] = frozenset()
+
+
+def _rule(pattern: str, door: Door, *methods: str) -> Rule:
+    return Rule(re.compile(pattern), door, frozenset(methods))
+
+
+TENANT_PATH = re.compile(r"/t/(?P<slug>[a-z0-9-]+)(?:/|\Z)")
+
+# The first rule that matches decides.
+RULES: tuple[Rule, ...] = (
+    _rule(r"/\Z", Door.PUBLIC, "GET", "HEAD"),
+    _rule(r"/security\Z", Door.PUBLIC, "GET", "HEAD"),
+    _rule(r"/\.well-known/(security\.txt|jwks\.json)\Z", Door.PUBLIC, "GET", "HEAD"),
+    _rule(r"/healthz/(live|ready)\Z", Door.PUBLIC, "GET", "HEAD"),
+    _rule(r"/static/", Door.PUBLIC, "GET", "HEAD"),
+    _rule(r"/favicon\.ico\Z", Door.PUBLIC, "GET", "HEAD"),
+    _rule(r"/account/(login|password/reset)(/|\Z)", Door.PUBLIC),
+    _rule(r"/account/(logout|start|password/change)/\Z", Door.PERSON_PAGE),
+    _rule(r"/admin/login/\Z", Door.PUBLIC, "GET", "HEAD"),
+    _rule(r"/admin(/|\Z)", Door.PLATFORM_PAGE),
+    _rule(r"/api/v1/schema\Z", Door.PUBLIC, "GET", "HEAD"),
+    _rule(r"/api/v1/auth/(token|refresh|revoke)\Z", Door.PUBLIC, "POST"),
+    _rule(r"/api/v1/trust/(controls|claims)\Z", Door.PUBLIC, "GET", "HEAD"),
+    _rule(r"/api/v1/auth/switch\Z", Door.PERSON_API, "POST"),
+    _rule(r"/api/v1/me\Z", Door.PERSON_API, "GET", "HEAD"),
+    _rule(r"/api/v1/platform/", Door.PLATFORM_API),
+    _rule(r"/api/", Door.TENANT_API),
+    _rule(r"/t/", Door.TENANT_PAGE),
+)
+
+
+def rule_of(path: str) -> Rule | None:
+    """The rule of a path, or None for one that no rule names: nobody enters there."""
+    return next((rule for rule in RULES if rule.pattern.match(path)), None)
+
+
+def is_api(path: str) -> bool:
+    """Whether answers there are JSON and the session counts for nothing."""
+    return path.startswith(("/api/", "/ofrep/"))

@@ -1,0 +1,148 @@
+"""The gateway: the one place where a request gets its identity, before any view runs.
+
+credential -> person -> membership -> TenantContext. A present Authorization header never falls back to the session, and
+the API never reads the session at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+
+from apps.tenants.context import TenantContext, current, tenant_context
+from apps.tenants.refusals import Forbidden, NotFound, NotSignedIn, Problem
+
+from . import tokens
+from .answers import problem_answer
+from .doors import TENANT_PATH, Door, Rule, is_api, rule_of
+from .models import Member, User
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+ADMIN_POLICY = {"script-src": ["'self'"], "require-trusted-types-for": None, "trusted-types": None}
+
+
+class Gateway:
+    """Middleware. What it cannot place it refuses: 401, 404 or 405, never through."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            context = identify(request)
+        except NotSignedIn as problem:
+            if is_api(request.path_info) or request.method not in SAFE:
+                return problem_answer(request, problem)
+            return redirect_to_login(request.get_full_path())
+        except Problem as problem:
+            return problem_answer(request, problem)
+        request.context = context  # type: ignore[attr-defined]
+        with tenant_context(context):
+            response = self.get_response(request)
+        if request.path_info.startswith("/admin/"):
+            response._csp_replace = ADMIN_POLICY  # type: ignore[attr-defined]
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """A Problem that a page raised, in the page's own look; anything else goes on to the last resort."""
+        return problem_answer(request, error) if isinstance(error, Problem) else None
+
+
+def identify(request: HttpRequest) -> TenantContext:
+    """The context of a request. Raises NotSignedIn, Forbidden or NotFound."""
+    rule = rule_of(request.path_info)
+    if rule is None:
+        raise NotFound()
+    _check_method(request, rule)
+    if rule.door is Door.PUBLIC:
+        return current()
+    if is_api(request.path_info):
+        return _by_token(request, rule.door)
+    return _by_session(request, rule.door)
+
+
+def _check_method(request: HttpRequest, rule: Rule) -> None:
+    if rule.methods and request.method not in rule.methods:
+        raise MethodNotAllowed(allowed=sorted(rule.methods))
+    site = request.headers.get("Sec-Fetch-Site", "")
+    if site in {"cross-site", "same-site"} and request.method not in SAFE and not is_api(request.path_info):
+        raise Forbidden("Another site sent this request.")
+
+
+class MethodNotAllowed(Problem):
+    status, code, title = 405, "method_not_allowed", "This address does not take that method"
+
+
+def _by_session(request: HttpRequest, door: Door) -> TenantContext:
+    user: User | AnonymousUser = request.user  # type: ignore[assignment]
+    if not isinstance(user, User) or not user.is_active:
+        raise NotSignedIn()
+    person = TenantContext(user=user.pk, credential="session", request_id=current().request_id)
+    if door is Door.PERSON_PAGE:
+        return person
+    if door is Door.PLATFORM_PAGE:
+        return _platform(user, person)
+    found = TENANT_PATH.match(request.path_info)
+    if found is None:
+        raise NotFound()
+    return _as_member(request, person, slug=found["slug"])
+
+
+def _by_token(request: HttpRequest, door: Door) -> TenantContext:
+    claims = tokens.read_access(tokens.bearer(request.headers.get("Authorization", "")))
+    person = TenantContext(
+        user=claims.user,
+        credential="jwt",
+        request_id=current().request_id,
+        auth_time=claims.auth_time,
+        amr=claims.amr,
+    )
+    request.claims = claims  # type: ignore[attr-defined]
+    if claims.tenant is not None and door is not Door.PLATFORM_API:
+        return _as_member(request, person, pk=claims.tenant)
+    user = User.objects.filter(pk=claims.user, is_active=True).first()
+    if user is None:
+        raise NotSignedIn()
+    request.user = user
+    if door is Door.PERSON_API:
+        return person
+    if door is Door.PLATFORM_API:
+        return _platform(user, person)
+    raise NotSignedIn("This token opens no tenant; switch to one first.", code="no_tenant")
+
+
+def _platform(user: User, person: TenantContext) -> TenantContext:
+    if not user.is_platform_admin:
+        raise NotFound()
+    return TenantContext(
+        user=user.pk,
+        platform=True,
+        credential=person.credential,
+        request_id=person.request_id,
+        permissions=frozenset({"platform.read"}),
+    )
+
+
+def _as_member(request: HttpRequest, person: TenantContext, **tenant: Any) -> TenantContext:
+    """Bind the person, look up their membership, and take its tenant; none means that nothing is there."""
+    with tenant_context(person):
+        memberships = Member.memberships.of(UUID(str(person.user)))
+        member = memberships.filter(**{f"tenant__{key}": value for key, value in tenant.items()}).first()
+    if member is None:
+        raise NotFound() if person.credential == "session" else NotSignedIn()
+    request.member, request.tenant, request.user = member, member.tenant, member.user  # type: ignore[attr-defined]
+    return TenantContext(
+        tenant=member.tenant_id,
+        user=person.user,
+        member=member.pk,
+        permissions=member.permissions,
+        auth_time=person.auth_time,
+        amr=person.amr,
+        credential=person.credential,
+        request_id=person.request_id,
+    )

@@ -1,0 +1,179 @@
+"""People, the tenants they belong to, their teams, and the refresh tokens of their integrations."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+from uuid import UUID
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext_lazy as _
+
+from apps.tenants import clock
+from apps.tenants.ids import new_id
+from apps.tenants.models import Tenant, TenantForeignKey, TenantManager, TenantModel, TenantQuerySet
+
+from .rules import Role, permissions_of
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """A person with a hashed password; without one they cannot sign in by password."""
+        user: User = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(force_insert=True)
+        return user
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email__iexact=username)
+
+
+class User(AbstractBaseUser):
+    """A person who can sign in. Global: belongs to tenants through Members."""
+
+    audit_type: ClassVar[str] = "user"
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ["name"]
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    email = models.EmailField(_("e-mail"), unique=True)
+    name = models.CharField(_("name"), max_length=200)
+    is_active = models.BooleanField(_("active"), default=True)
+    is_platform_admin = models.BooleanField(_("Super Admin"), default=False)
+    created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
+
+    objects = UserManager()
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    @property
+    def is_staff(self) -> bool:
+        """Django's admin opens to Super Admins only."""
+        return self.is_platform_admin
+
+    def has_perm(self, permission: str, obj: object = None) -> bool:
+        """In Django's admin a Super Admin looks at everything and changes nothing there."""
+        return self.is_active and self.is_platform_admin and permission.split(".")[-1].startswith("view_")
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.is_active and self.is_platform_admin
+
+
+class MemberQuerySet(TenantQuerySet["Member"]):
+    def active(self) -> Self:
+        """Members who may act: neither they nor their user is switched off."""
+        return self.filter(is_active=True, user__is_active=True)
+
+    def in_team(self, team: UUID | str) -> Self:
+        """Members of one team."""
+        return self.filter(Exists(TeamMember.objects.filter(member=OuterRef("pk"), team_id=team)))
+
+
+class MembershipManager(models.Manager["Member"]):
+    """Memberships across tenants of the person the database is bound to: for the gateway and the tenant menu only."""
+
+    def of(self, user: UUID) -> models.QuerySet[Member]:
+        """Active memberships in active tenants, by the tenant's name."""
+        rows = self.get_queryset().select_related("tenant", "user")
+        return rows.filter(
+            user_id=user, is_active=True, user__is_active=True, tenant__is_active=True
+        ).order_by("tenant__name")
+
+
+class Member(TenantModel):
+    """A person in a tenant, with one tenant role."""
+
+    audit_type: ClassVar[str] = "member"
+    extra_policies: ClassVar[tuple[str, ...]] = ("own_memberships",)
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="+")
+    role = models.CharField(_("role"), max_length=16, choices=Role.choices)
+    is_active = models.BooleanField(_("active"), default=True)
+    joined_at = models.DateTimeField(_("joined"), default=clock.now, editable=False)
+
+    objects = TenantManager.from_queryset(MemberQuerySet)()
+    memberships = MembershipManager()
+
+    class Meta:
+        verbose_name = _("member")
+        verbose_name_plural = _("members")
+        constraints = [models.UniqueConstraint(fields=["tenant", "user"], name="accounts_member_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        return str(self.user)
+
+    @property
+    def email(self) -> str:
+        return self.user.email
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """What the role may do at most."""
+        return permissions_of(self.role)
+
+    @property
+    def can_act(self) -> bool:
+        return self.is_active and self.user.is_active
+
+
+class Team(TenantModel):
+    """A named set of members."""
+
+    audit_type: ClassVar[str] = "team"
+
+    name = models.CharField(_("name"), max_length=200)
+    slug = models.SlugField(_("short name"), max_length=63)
+    created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
+
+    class Meta:
+        verbose_name = _("team")
+        verbose_name_plural = _("teams")
+        constraints = [models.UniqueConstraint(fields=["tenant", "slug"], name="accounts_team_slug")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def members(self) -> MemberQuerySet:
+        """Its active members."""
+        return Member.objects.active().in_team(self.pk)
+
+
+class TeamMember(TenantModel):
+    """One member in one team."""
+
+    team = TenantForeignKey(Team, models.CASCADE, related_name="memberships")
+    member = TenantForeignKey(Member, models.CASCADE, related_name="team_memberships")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "team", "member"], name="accounts_team_member_once")]
+
+
+class TokenFamily(models.Model):
+    """A chain of refresh tokens from one sign-in; each is used once, and a second use ends the chain.
+
+    Only the hash of the newest secret is kept. Global, because it is found by its id before a tenant is known.
+    """
+
+    audit_type: ClassVar[str] = "token_family"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(Tenant, models.CASCADE, null=True, related_name="+")
+    generation = models.PositiveIntegerField(default=0)
+    secret_sha256 = models.BinaryField(max_length=32)
+    amr = models.CharField(max_length=64, default="pwd")
+    auth_time = models.DateTimeField(default=clock.now)
+    idle_expires_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)

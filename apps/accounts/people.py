@@ -1,0 +1,32 @@
+"""Names and memberships as the lower rooms' pages show them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+
+from apps.tenants.context import TenantContext, current, tenant_context
+
+from .models import Member
+
+
+def actor_names(ids: set[UUID]) -> dict[UUID, str]:
+    """Member id -> name, for the members of the tenant in force."""
+    rows = Member.objects.filter(pk__in=ids).select_related("user")
+    return {member.pk: member.name for member in rows}
+
+
+def memberships_of(request: HttpRequest) -> list[Any]:
+    """The tenants of the person who asks, for the tenant menu."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return []
+    return list(memberships(user.pk))
+
+
+def memberships(user: UUID) -> list[Member]:
+    """Active memberships of one person, read with only the person bound."""
+    with tenant_context(TenantContext(user=user, request_id=current().request_id)):
+        return list(Member.memberships.of(user))

@@ -1,0 +1,65 @@
+"""Where a person lands after sign-in, and the pages for errors."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+from urllib.parse import urlencode
+
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from redis.exceptions import RedisError
+
+from apps.tenants.refusals import Forbidden, NotFound, Problem, Unavailable
+
+from .answers import problem_answer
+from .people import memberships_of
+
+log = structlog.get_logger(__name__)
+
+
+def start(request: HttpRequest) -> HttpResponse:
+    """Into the only tenant, else let the person choose; a Super Admin without one goes to the admin."""
+    found = memberships_of(request)
+    if len(found) == 1:
+        return redirect(f"/t/{found[0].tenant.slug}/")
+    if not found and getattr(request.user, "is_platform_admin", False):
+        return redirect("/admin/")
+    return render(request, "account/start.html", {"memberships": found})
+
+
+def admin_login(request: HttpRequest) -> HttpResponse:
+    """The admin has no door of its own: everybody signs in at the same one."""
+    return redirect("/account/login/?" + urlencode({"next": request.GET.get("next", "/admin/")}))
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The form's token is missing or old."""
+    return problem_answer(request, Forbidden("This page was open for too long. Go back, reload it and send it again."))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    problem = Problem("The request could not be read.", code="bad_request")
+    problem.status = 400
+    return problem_answer(request, problem)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return problem_answer(request, Forbidden())
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return problem_answer(request, NotFound())
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The last resort: 503 when a part that we need is away, else 500; the traceback stays in our log."""
+    error: Any = sys.exc_info()[1]
+    if isinstance(error, Problem):
+        return problem_answer(request, error)
+    if isinstance(error, OperationalError | InterfaceError | RedisError):
+        log.error("dependency_down", error=type(error).__name__)
+        return problem_answer(request, Unavailable())
+    return problem_answer(request, Problem())

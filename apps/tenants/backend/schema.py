@@ -1,0 +1,50 @@
+"""Keys that carry the tenant: PRIMARY KEY (tenant_id, id), foreign keys (tenant_id, x_id), indexes that start with it.
+
+Django sees `id` as the primary key; the database has the composite one, so a reference across tenants cannot exist and
+the schema can be spread by tenant_id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.backends.ddl_references import Columns, Statement
+from django.db.backends.postgresql.schema import DatabaseSchemaEditor
+
+
+def is_walled(model: Any) -> bool:
+    """Whether the model, of today or of a migration's past, has a tenant key."""
+    return bool(getattr(model._meta.pk, "is_tenant_key", False))
+
+
+class SchemaEditor(DatabaseSchemaEditor):
+    sql_create_column_inline_fk = None  # type: ignore[assignment]  # a column's own REFERENCES cannot name two columns
+
+    def _iter_column_sql(self, column_db_type: Any, params: Any, model: Any, field: Any, *rest: Any) -> Iterator[str]:
+        for part in super()._iter_column_sql(column_db_type, params, model, field, *rest):  # type: ignore[misc]
+            if part == "PRIMARY KEY" and is_walled(model):
+                continue
+            yield part
+
+    def table_sql(self, model: Any) -> tuple[str, list[Any]]:
+        sql, params = super().table_sql(model)
+        if is_walled(model):
+            end = sql.rindex(")")
+            sql = f'{sql[:end]}, PRIMARY KEY ("tenant_id", "{model._meta.pk.column}"){sql[end:]}'
+        return sql, params
+
+    def _create_fk_sql(self, model: Any, field: Any, suffix: str) -> Statement:
+        statement = super()._create_fk_sql(model, field, suffix)
+        if getattr(field, "carries_tenant", False):
+            target = field.target_field
+            statement.parts["column"] = Columns(model._meta.db_table, ["tenant_id", field.column], self.quote_name)
+            statement.parts["to_column"] = Columns(
+                target.model._meta.db_table, ["tenant_id", target.column], self.quote_name
+            )
+        return statement
+
+    def _field_indexes_sql(self, model: Any, field: Any) -> list[Any]:
+        if getattr(field, "carries_tenant", False) and not field.unique:
+            return [self._create_index_sql(model, fields=[model._meta.get_field("tenant"), field])]
+        return super()._field_indexes_sql(model, field)

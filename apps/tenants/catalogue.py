@@ -1,0 +1,187 @@
+"""The wall as the database's own catalogue shows it: what is granted, what is forced, what is missing.
+
+`apply_grants` makes the privileges exactly what the models and the list of global tables declare; `faults` compares
+everything and names each difference. It runs after every migration and at every start, and a fault stops both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.db import connections
+
+from .globals import DEFINER_FUNCTIONS, GLOBAL_TABLES
+from .models import Access, TenantModel
+from .policies import TENANT_POLICIES
+from .roles import APP, OWNER, PLATFORM, SEALER
+
+Row = tuple[Any, ...]
+NEVER = {"TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN"}
+
+
+class BrokenWall(RuntimeError):
+    """The database does not hold tenants apart as declared; nothing may start."""
+
+
+def tenant_tables() -> dict[str, type[TenantModel]]:
+    """Every table with a tenant, by name."""
+    return {model._meta.db_table: model for model in apps.get_models() if issubclass(model, TenantModel)}
+
+
+def declared_grants() -> dict[tuple[str, str], set[str]]:
+    """(role, table) -> privileges, as the code declares them."""
+    declared: dict[tuple[str, str], str] = {}
+    for name, model in tenant_tables().items():
+        declared[APP, name] = model.access.value
+        declared[PLATFORM, name] = Access.READ.value if model.access is Access.READ else model.access.value
+        declared[SEALER, name] = model.sealer_access
+    for name, table in GLOBAL_TABLES.items():
+        declared[APP, name] = table.app
+        declared[PLATFORM, name] = table.platform
+    return {key: _words(text) for key, text in declared.items() if text}
+
+
+def apply_grants(using: str = "owner") -> None:
+    """Revoke everything from the working roles and grant what is declared; run as the owner of the tables."""
+    with connections[using].cursor() as cursor:
+        cursor.execute("BEGIN")
+        for role in (APP, PLATFORM, SEALER, "PUBLIC"):
+            cursor.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}")
+            cursor.execute(f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {role}")
+        for (role, table), privileges in declared_grants().items():
+            cursor.execute(f'GRANT {", ".join(sorted(privileges))} ON "{table}" TO {role}')
+        cursor.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {APP}")
+        cursor.execute("COMMIT")
+
+
+def faults(using: str = "default") -> list[str]:
+    """Every way in which the database differs from the declared wall; empty when it holds."""
+    with connections[using].cursor() as cursor:
+        found = [
+            *_role_faults(cursor),
+            *_table_faults(cursor),
+            *_policy_faults(cursor),
+            *_key_faults(cursor),
+            *_grant_faults(cursor),
+            *_other_faults(cursor),
+        ]
+    return found
+
+
+def refuse_a_broken_wall(using: str = "default") -> None:
+    """Raise BrokenWall, naming each fault, unless the wall stands."""
+    if found := faults(using):
+        raise BrokenWall("The wall between tenants does not stand:\n  " + "\n  ".join(found))
+
+
+def coverage(using: str = "default") -> dict[str, int]:
+    """How many tables are walled of how many, and how many are global by declaration."""
+    return {"walled": len(tenant_tables()), "global": len(GLOBAL_TABLES), "faults": len(faults(using))}
+
+
+def _words(text: str) -> set[str]:
+    return {word.strip() for word in text.split(",")}
+
+
+def _rows(cursor: Any, sql: str) -> list[Row]:
+    cursor.execute(sql)
+    return list(cursor.fetchall())
+
+
+def _role_faults(cursor: Any) -> Iterator[str]:
+    sql = "SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"
+    for name, superuser, bypasses in _rows(cursor, sql):
+        if superuser or bypasses:
+            yield f"role {name} is SUPERUSER or has BYPASSRLS"
+    owned = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tableowner = current_user"
+    if current_owner := _rows(cursor, owned)[0][0]:
+        user = _rows(cursor, "SELECT current_user")[0][0]
+        if user != OWNER:
+            yield f"role {user} owns {current_owner} tables; only {OWNER} may"
+
+
+def _table_faults(cursor: Any) -> Iterator[str]:
+    walled = tenant_tables()
+    sql = """SELECT relname, relkind, relrowsecurity, relforcerowsecurity FROM pg_class
+             WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')"""
+    seen = set()
+    for name, kind, enabled, forced in _rows(cursor, sql):
+        seen.add(name)
+        if kind not in {"r", "p"}:
+            yield f"{name} is a view or foreign table; none is allowed"
+        elif name in walled or (name in GLOBAL_TABLES and GLOBAL_TABLES[name].policies):
+            if not (enabled and forced):
+                yield f"table {name} lacks ENABLE and FORCE ROW LEVEL SECURITY"
+        elif name not in GLOBAL_TABLES:
+            yield f"table {name} has no tenant and is not declared global"
+    for name in sorted((set(walled) | set(GLOBAL_TABLES)) - seen):
+        yield f"table {name} is declared and missing"
+
+
+def _policy_faults(cursor: Any) -> Iterator[str]:
+    expected = {name: set(TENANT_POLICIES) | set(model.extra_policies) for name, model in tenant_tables().items()}
+    expected |= {name: set(table.policies) for name, table in GLOBAL_TABLES.items() if table.policies}
+    found: dict[str, set[str]] = {}
+    sql = "SELECT tablename, policyname, qual, with_check FROM pg_policies WHERE schemaname = 'public'"
+    for table, policy, qual, check in _rows(cursor, sql):
+        found.setdefault(table, set()).add(policy)
+        if policy in {"tenant", "platform_write"} and table in tenant_tables():
+            for text in (qual, check):
+                if "orkestra_tenant()" not in (text or "") or "tenant_id" not in (text or ""):
+                    yield f"policy {policy} on {table} does not compare tenant_id with the bound tenant"
+    for table in sorted(set(expected) | set(found)):
+        missing, extra = expected.get(table, set()) - found.get(table, set()), found.get(table, set()) - expected.get(table, set())
+        if missing or extra:
+            yield f"policies on {table}: missing {sorted(missing)}, undeclared {sorted(extra)}"
+
+
+def _key_faults(cursor: Any) -> Iterator[str]:
+    walled = tenant_tables()
+    sql = """
+        SELECT c.conrelid::regclass::text, c.conname, c.contype, c.confrelid::regclass::text,
+               ARRAY(SELECT attname FROM unnest(c.conkey) WITH ORDINALITY k(n, i)
+                     JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.n ORDER BY k.i)::text[]
+        FROM pg_constraint c WHERE c.connamespace = 'public'::regnamespace AND c.contype IN ('p', 'u', 'f')"""
+    for table, name, kind, target, columns in _rows(cursor, sql):
+        if table not in walled:
+            continue
+        if kind == "p" and columns != ["tenant_id", "id"]:
+            yield f"primary key of {table} is {columns}, not (tenant_id, id)"
+        elif kind == "u" and "tenant_id" not in columns:
+            yield f"unique constraint {name} on {table} lacks tenant_id"
+        elif kind == "f" and target in walled and columns[0] != "tenant_id":
+            yield f"foreign key {name} of {table} lacks tenant_id"
+    unique = """SELECT indrelid::regclass::text, indexrelid::regclass::text FROM pg_index i
+                JOIN pg_class c ON c.oid = i.indrelid
+                WHERE indisunique AND c.relnamespace = 'public'::regnamespace AND NOT EXISTS (
+                  SELECT 1 FROM pg_attribute a WHERE a.attrelid = i.indrelid
+                  AND a.attnum = ANY (i.indkey) AND a.attname = 'tenant_id')"""
+    for table, name in _rows(cursor, unique):
+        if table in walled:
+            yield f"unique index {name} on {table} lacks tenant_id"
+
+
+def _grant_faults(cursor: Any) -> Iterator[str]:
+    sql = f"""
+        SELECT coalesce(r.rolname, 'PUBLIC'), c.relname, a.privilege_type
+        FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.grantee <> c.relowner
+          AND coalesce(r.rolname, 'PUBLIC') IN ('{APP}', '{PLATFORM}', '{SEALER}', 'PUBLIC')"""
+    found: dict[tuple[str, str], set[str]] = {}
+    for role, table, privilege in _rows(cursor, sql):
+        found.setdefault((role, table), set()).add(privilege)
+    declared = declared_grants()
+    for key in sorted(set(found) | set(declared)):
+        if found.get(key, set()) != declared.get(key, set()):
+            yield (
+                f"{key[0]} has {sorted(found.get(key, set()))} on {key[1]}, declared is {sorted(declared.get(key, set()))}"
+            )
+
+
+def _other_faults(cursor: Any) -> Iterator[str]:
+    sql = """SELECT p.proname FROM pg_proc p WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace"""
+    for (name,) in _rows(cursor, sql):
+        if name not in DEFINER_FUNCTIONS:
+            yield f"function {name} is SECURITY DEFINER and not declared"

@@ -1,0 +1,67 @@
+"""The tables without a tenant, each with its reason and with what the app may do there. A test holds it against the catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ALL = "SELECT, INSERT, UPDATE, DELETE"
+
+
+@dataclass(frozen=True)
+class GlobalTable:
+    """One table outside the wall; `policies` names the row-level policies it has all the same."""
+
+    name: str
+    reason: str
+    app: str = "SELECT"
+    platform: str = "SELECT"
+    policies: tuple[str, ...] = ()
+
+
+GLOBAL_TABLES: dict[str, GlobalTable] = {
+    table.name: table
+    for table in (
+        GlobalTable(
+            "tenants_tenant",
+            "The list of tenants itself; a policy shows each only to its members.",
+            app="SELECT, INSERT, UPDATE",
+            platform="SELECT, INSERT, UPDATE",
+            policies=("tenant", "read_across", "platform_write", "own_tenants"),
+        ),
+        GlobalTable(
+            "accounts_user",
+            "A person belongs to no tenant and is found by e-mail before one is known; "
+            "with a tenant bound, a policy shows its own people only.",
+            app="SELECT, INSERT, UPDATE",
+            policies=("people", "read_across"),
+        ),
+        GlobalTable(
+            "accounts_tokenfamily",
+            "A refresh token is looked up by its id before a tenant is known; only hashes are kept; "
+            "with a tenant bound, a policy shows the families of that tenant only.",
+            app="SELECT, INSERT, UPDATE",
+            policies=("families", "read_across"),
+        ),
+        GlobalTable(
+            "account_emailaddress",
+            "allauth's addresses of a person; the same policy as accounts_user.",
+            app=ALL,
+            policies=("people", "read_across"),
+        ),
+        GlobalTable("account_emailconfirmation", "allauth's pending confirmations; keys only.", app=ALL),
+        GlobalTable("django_session", "Sessions are opened before a tenant is known; keys are random.", app=ALL),
+        GlobalTable("django_migrations", "The record of migrations."),
+        GlobalTable("django_content_type", "Names of models."),
+        GlobalTable("django_admin_log", "Django's admin asks for it; nothing writes it."),
+        GlobalTable("auth_permission", "Django's own permissions; unused, no row names a person."),
+        GlobalTable("auth_group", "Django's own groups; unused."),
+        GlobalTable("auth_group_permissions", "Django's own groups; unused."),
+        GlobalTable("procrastinate_jobs", "The queue: ids and a tenant id, no content.", app=ALL),
+        GlobalTable("procrastinate_events", "What became of each job; ids only.", app=ALL),
+        GlobalTable("procrastinate_periodic_defers", "When periodic jobs last ran.", app=ALL),
+        GlobalTable("procrastinate_workers", "Workers that are alive.", app=ALL),
+    )
+}
+
+# SECURITY DEFINER functions run as their owner: every one must be known and read.
+DEFINER_FUNCTIONS: dict[str, str] = {}

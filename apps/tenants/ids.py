@@ -1,0 +1,10 @@
+"""Ids that sort by time (UUIDv7, RFC 9562) and are made here: `uuidv7()` in SQL exists only from PostgreSQL 18."""
+
+from uuid import UUID
+
+from uuid_utils import compat
+
+
+def new_id() -> UUID:
+    """A fresh UUIDv7."""
+    return compat.uuid7()

@@ -1,0 +1,53 @@
+"""Row-level security as part of a model's state, so that migrations make, track and drop it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.backends.ddl_references import Statement, Table
+
+from .roles import APP, OWNER, PLATFORM, SEALER
+
+# In a sub-select the function is evaluated once a statement, not once a row.
+BOUND = "(SELECT orkestra_tenant())"
+PERSON = "(SELECT orkestra_user())"
+TENANT_POLICIES = ("tenant", "read_across", "platform_write")
+
+
+class TenantPolicy(models.BaseConstraint):
+    """ENABLE and FORCE row-level security: rows of the bound tenant only, for reading and for writing.
+
+    The owner is named too, or a data migration would silently change nothing. The platform role reads across tenants
+    and writes only where it is bound; the sealer reads across and has grants on the audit tables alone.
+    """
+
+    def create_sql(self, model: Any, schema_editor: Any) -> Statement:
+        table = schema_editor.quote_name(model._meta.db_table)
+        own = f"tenant_id = {BOUND}"
+        return Statement(
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; "
+            f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY; "
+            f"CREATE POLICY tenant ON {table} TO {APP}, {OWNER}, {SEALER} USING ({own}) WITH CHECK ({own}); "
+            f"CREATE POLICY read_across ON {table} FOR SELECT TO {PLATFORM}, {SEALER} USING (true); "
+            f"CREATE POLICY platform_write ON {table} TO {PLATFORM} USING ({own}) WITH CHECK ({own})",
+            table=Table(model._meta.db_table, schema_editor.quote_name),
+        )
+
+    def constraint_sql(self, model: Any, schema_editor: Any) -> None:
+        """Nothing inside CREATE TABLE; the policy follows at once, before any other deferred statement."""
+        schema_editor.deferred_sql.insert(0, self.create_sql(model, schema_editor))
+
+    def remove_sql(self, model: Any, schema_editor: Any) -> Statement:
+        table = schema_editor.quote_name(model._meta.db_table)
+        drops = "; ".join(f"DROP POLICY {name} ON {table}" for name in TENANT_POLICIES)
+        return Statement(drops, table=Table(model._meta.db_table, schema_editor.quote_name))
+
+    def validate(self, *args: Any, **kwargs: Any) -> None:
+        """Rows are judged by the database."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TenantPolicy) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)

@@ -1,0 +1,111 @@
+"""What a higher room gives to a lower one: one typed registry, filled in AppConfig.ready(). There is no other way up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from django.http import HttpRequest
+
+from .refusals import Text
+
+
+class Keyed(Protocol):
+    @property
+    def key(self) -> str: ...
+
+
+T = TypeVar("T", bound=Keyed)
+
+
+@dataclass(frozen=True)
+class SettingsPage:
+    """A page below /settings/; shown to those who hold the permission."""
+
+    key: str
+    title: Text
+    permission: str
+    url_name: str
+    order: int = 100
+
+
+@dataclass(frozen=True)
+class NavigationItem:
+    """An entry of the sidebar, with an optional count of what waits there."""
+
+    key: str
+    title: Text
+    url_name: str
+    icon: str
+    order: int = 100
+    permission: str = ""
+    count: Callable[[], int] | None = None
+
+
+@dataclass(frozen=True)
+class HomePanel:
+    """A panel of a tenant's home page."""
+
+    key: str
+    template: str
+    context: Callable[[HttpRequest], Mapping[str, Any]]
+    order: int = 100
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a probe saw: True holds, False does not, None could not be told."""
+
+    holds: bool | None
+    detail: Text
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A function that checks a claim on the running system."""
+
+    key: str
+    run: Callable[[], Finding]
+
+
+class Slot(Generic[T]):
+    """An ordered set of entries by key; a key taken twice is a bug and raises."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, T] = {}
+
+    def add(self, entry: T) -> None:
+        if entry.key in self._entries:
+            raise ValueError(f"The slot has an entry named {entry.key!r} already.")
+        self._entries[entry.key] = entry
+
+    def get(self, key: str) -> T | None:
+        return self._entries.get(key)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(sorted(self._entries.values(), key=lambda entry: (getattr(entry, "order", 0), entry.key)))
+
+
+def _no_names(ids: set[UUID]) -> dict[UUID, str]:
+    return {}
+
+
+def _no_memberships(request: HttpRequest) -> list[Any]:
+    return []
+
+
+@dataclass
+class Slots:
+    """All slots. `actor_names` turns member ids into the names that pages show."""
+
+    settings_pages: Slot[SettingsPage] = field(default_factory=Slot)
+    navigation: Slot[NavigationItem] = field(default_factory=Slot)
+    home_panels: Slot[HomePanel] = field(default_factory=Slot)
+    probes: Slot[Probe] = field(default_factory=Slot)
+    actor_names: Callable[[set[UUID]], dict[UUID, str]] = _no_names
+    memberships: Callable[[HttpRequest], list[Any]] = _no_memberships
+
+
+slots = Slots()

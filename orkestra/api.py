@@ -1,0 +1,21 @@
+"""The API below /api/v1/: each room's routes on one router."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.routers import SimpleRouter
+
+from apps.accounts import api as accounts
+from apps.audit import api as audit
+from apps.forms import api as forms
+from apps.trust import api as trust
+
+router = SimpleRouter(trailing_slash=False)
+for room in (accounts, audit, forms, trust):
+    for prefix, viewset, basename in room.routes:
+        router.register(prefix, viewset, basename=basename)
+
+urlpatterns = [
+    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    *[pattern for room in (accounts, audit, forms, trust) for pattern in getattr(room, "urlpatterns", [])],
+    path("", include(router.urls)),
+]

@@ -1,0 +1,149 @@
+"""Django's settings, all derived from the environment table in config.py."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from .config import Config
+from .databases import databases, email
+from .logs import logging_config
+from .security import *  # noqa: F403
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+CONFIG = Config(os.environ)
+HOME = CONFIG.home
+
+DEBUG = CONFIG.switch("ORKESTRA_DEBUG")
+PUBLIC_URL = CONFIG.text("ORKESTRA_PUBLIC_URL").rstrip("/") or f"http://localhost:{CONFIG.text('ORKESTRA_PORT')}"
+SECRET_KEY = CONFIG.text("ORKESTRA_SECRET_KEY")
+SIGNING_KEY_PEM = CONFIG.text("ORKESTRA_SIGNING_KEY")
+SECURITY_CONTACT = CONFIG.text("ORKESTRA_SECURITY_CONTACT")
+TRUSTED_PROXIES = CONFIG.number("ORKESTRA_TRUSTED_PROXIES")
+DATABASE_DIRECT_URL = CONFIG.text("DATABASE_DIRECT_URL") or CONFIG.text("DATABASE_URL")
+PUBLIC_HTTPS = PUBLIC_URL.startswith("https://")
+
+INSTALLED_APPS = [
+    "apps.trust",
+    "apps.operations",
+    "apps.forms",
+    "apps.approvals",
+    "apps.accounts",
+    "apps.comms",
+    "apps.audit",
+    "apps.tenants",
+    "apps.ui",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "rest_framework",
+    "drf_spectacular",
+    "csp",
+    "lucide",
+    "procrastinate.contrib.django",
+]
+
+MIDDLEWARE = [
+    "apps.tenants.middleware.RequestId",
+    "apps.accounts.headers.SecurityHeaders",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "apps.accounts.gateway.Gateway",
+]
+
+ROOT_URLCONF = "orkestra.urls"
+WSGI_APPLICATION = "orkestra.wsgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+            ],
+        },
+    }
+]
+
+DATABASES = databases(CONFIG)
+DATABASE_ROUTERS = ["apps.tenants.router.RoleRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SILENCED_SYSTEM_CHECKS: list[str] = []
+
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": CONFIG.text("REDIS_URL") or "unix:///nonexistent/valkey.sock",
+        "KEY_FUNCTION": "apps.tenants.cache.walled_key",
+        "OPTIONS": {
+            "SOCKET_CONNECT_TIMEOUT": 0.2,
+            "SOCKET_TIMEOUT": 0.2,
+            "CONNECTION_POOL_KWARGS": {"retry": None},
+        },
+    }
+}
+
+EMAIL_URL = CONFIG.text("EMAIL_URL")
+for _name, _value in email(EMAIL_URL).items():
+    globals()[_name] = _value
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = CONFIG.text("ORKESTRA_MAIL_FROM")
+
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = HOME / "static"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+ATTACHMENTS_ROOT = HOME / "files"
+ATTACHMENT_MAX_BYTES = 20 * 1024 * 1024
+FILE_UPLOAD_TEMP_DIR = str(HOME / "tmp") if (HOME / "tmp").is_dir() else None
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.accounts.authentication.GatewayAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["apps.tenants.api.Permitted"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.MultiPartParser"],
+    "DEFAULT_PAGINATION_CLASS": "apps.tenants.api.CursorPagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "apps.tenants.api.handle",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Orkestra",
+    "DESCRIPTION": "Forms and approval workflows, each act in a log that anyone can verify.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": [],
+    "SERVE_AUTHENTICATION": [],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+LOGGING = logging_config(DEBUG)
+LOGGING_CONFIG = "logging.config.dictConfig"

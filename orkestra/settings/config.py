@@ -1,0 +1,102 @@
+"""What the environment may say, in one typed table; everything else in the settings follows from it.
+
+A variable's value comes from, in this order: the process environment, the file that `<NAME>_FILE` names, the file
+`run/environment` below ORKESTRA_HOME that the supervisor writes, and the default. Empty means not given.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One environment variable: what it is for, and what holds when it is not set."""
+
+    name: str
+    purpose: str
+    default: str = ""
+    secret: bool = False
+
+
+VARIABLES: tuple[Variable, ...] = (
+    Variable("ORKESTRA_HOME", "folder of data, files, logs and secrets"),
+    Variable("ORKESTRA_PORT", "port of the web server", "8000"),
+    Variable("ORKESTRA_PUBLIC_URL", "address people use in their browser"),
+    Variable("ORKESTRA_DEBUG", "1 shows tracebacks; never in production", "0"),
+    Variable("ORKESTRA_SECRET_KEY", "Django's key for sessions and reset links", secret=True),
+    Variable("ORKESTRA_SIGNING_KEY", "Ed25519 private key (PEM) that signs access tokens", secret=True),
+    Variable("ORKESTRA_SECURITY_CONTACT", "address in security.txt", "security@orkestra.ai"),
+    Variable("ORKESTRA_TRUSTED_PROXIES", "how many proxies stand in front", "0"),
+    Variable("DATABASE_URL", "PostgreSQL as orkestra_app: web and worker", secret=True),
+    Variable("DATABASE_OWNER_URL", "PostgreSQL as orkestra_owner: migrations only", secret=True),
+    Variable("DATABASE_PLATFORM_URL", "PostgreSQL as orkestra_platform: Super Admins", secret=True),
+    Variable("DATABASE_SEALER_URL", "PostgreSQL as orkestra_sealer: audit seals", secret=True),
+    Variable("DATABASE_BACKUP_URL", "PostgreSQL as orkestra_backup: reads everything, writes nothing", secret=True),
+    Variable("DATABASE_DIRECT_URL", "as DATABASE_URL but past a pooler, for LISTEN", secret=True),
+    Variable("ORKESTRA_BIND_MODE", "how the tenant is bound: statement or transaction", "statement"),
+    Variable("REDIS_URL", "Redis or Valkey for the cache", secret=True),
+    Variable("EMAIL_URL", "console: or smtp://user:password@host:port?tls=1", "console:", secret=True),
+    Variable("ORKESTRA_MAIL_FROM", "sender of our mails", "Orkestra <no-reply@localhost>"),
+)
+
+
+def default_home() -> Path:
+    """~/.orkestra, or /var/lib/orkestra for root."""
+    return Path("/var/lib/orkestra") if os.geteuid() == 0 else Path.home() / ".orkestra"
+
+
+class Config:
+    """Reads the table above; `source` tells where a value came from, so that an operator can find a wrong one."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = environment
+        self.home = Path(environment.get("ORKESTRA_HOME") or default_home()).expanduser()
+        self.known = {variable.name: variable for variable in VARIABLES}
+
+    @cached_property
+    def written(self) -> dict[str, str]:
+        """What the supervisor wrote for commands that are started by hand."""
+        try:
+            lines = (self.home / "run" / "environment").read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return {}
+        return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+    def find(self, name: str) -> tuple[str, str]:
+        """(value, source) of a variable of the table; KeyError for a name that is not in it."""
+        variable = self.known[name]
+        if value := self.environment.get(name):
+            return value, "environment"
+        for place, origin in ((self.environment, "environment"), (self.written, "home")):
+            if path := place.get(f"{name}_FILE"):
+                return _read_secret(name, Path(path)), f"{origin}, file {path}"
+        if value := self.written.get(name):
+            return value, f"{self.home}/run/environment"
+        return variable.default, "default"
+
+    def text(self, name: str) -> str:
+        return self.find(name)[0]
+
+    def number(self, name: str) -> int:
+        value = self.text(name)
+        try:
+            return int(value)
+        except ValueError:
+            raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
+
+    def switch(self, name: str) -> bool:
+        return self.text(name).strip().lower() in {"1", "true", "yes", "on"}
+
+
+def _read_secret(name: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}_FILE names {path}, which cannot be read: {error.strerror}.") from error

@@ -1,0 +1,24 @@
+"""Every address of Orkestra, room by room. The gateway's table says who may enter each."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from apps.accounts import views as accounts
+
+urlpatterns = [
+    path("", include("apps.operations.urls")),
+    path("", include("apps.trust.public_urls")),
+    path("api/v1/", include("orkestra.api")),
+    path("account/start/", accounts.start, name="account_start"),
+    path("account/", include("apps.accounts.account_urls")),
+    path("admin/login/", accounts.admin_login),
+    path("admin/", admin.site.urls),
+    path("t/<slug:tenant>/", include("apps.trust.urls")),
+    path("t/<slug:tenant>/", include("apps.forms.urls")),
+    path("t/<slug:tenant>/", include("apps.audit.urls")),
+]
+
+handler400 = "apps.accounts.views.bad_request"
+handler403 = "apps.accounts.views.forbidden"
+handler404 = "apps.accounts.views.not_found"
+handler500 = "apps.accounts.views.server_error"

@@ -1,0 +1,85 @@
+"""The fixed cast: each test gets its own two companies, with the same people in the same roles."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from apps.accounts import actions
+from apps.accounts.models import Member, Team, User
+from apps.accounts.rules import Role
+from apps.tenants.context import TenantContext, tenant_context
+from apps.tenants.models import Tenant
+
+PASSWORD = "correct horse battery"
+
+
+def acting_as(member: Member) -> AbstractContextManager[TenantContext]:
+    """The context that the gateway would make for this member."""
+    return tenant_context(
+        TenantContext(
+            tenant=member.tenant_id,
+            user=member.user_id,
+            member=member.pk,
+            permissions=member.permissions,
+            credential="session",
+            request_id=f"test-{uuid4()}",
+        )
+    )
+
+
+@dataclass
+class Company:
+    """A tenant with an owner, an editor and a reviewer (both members), and a viewer."""
+
+    tenant: Tenant
+    owner: Member
+    editor: Member
+    reviewer: Member
+    viewer: Member
+
+    @property
+    def id(self) -> UUID:
+        return self.tenant.pk
+
+    @property
+    def slug(self) -> str:
+        return self.tenant.slug
+
+    def url(self, path: str = "") -> str:
+        """The address of one of its pages."""
+        return f"/t/{self.slug}/{path}"
+
+    def member(self, name: str, role: Role = Role.MEMBER) -> Member:
+        """One more person."""
+        user = person(name, self.slug)
+        with acting_as(self.owner):
+            return actions.add_member(user, role=role, by=self.owner)
+
+    def team(self, name: str, *members: Member) -> Team:
+        """A team of these members."""
+        with acting_as(self.owner):
+            team = actions.create_team(name=name, slug=name.lower().replace(" ", "-"), by=self.owner)
+            for member in members:
+                actions.join_team(team, member, by=self.owner)
+        return team
+
+
+def person(name: str, company: str) -> User:
+    """A user whose password is PASSWORD."""
+    return actions.create_person(email=f"{name}@{company}.example", name=name.capitalize(), password=PASSWORD)
+
+
+def company(name: str) -> Company:
+    """A fresh company; its address is unique among all tests of this run."""
+    slug = f"{name}-{uuid4().hex[:10]}"
+    owner = person("owner", slug)
+    tenant = actions.create_tenant(slug=slug, name=name.upper(), timezone="Europe/Berlin", owner=owner)
+    with tenant_context(TenantContext.system(tenant.pk)):
+        first = Member.objects.select_related("user", "tenant").get(user=owner)
+    made = Company(tenant, first, first, first, first)
+    made.editor = made.member("editor")
+    made.reviewer = made.member("reviewer")
+    made.viewer = made.member("viewer", Role.VIEWER)
+    return made

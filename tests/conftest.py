@@ -1,0 +1,112 @@
+"""Fixtures of every test: a real database as the app's own role, the cast, and clients for both doors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connections
+from django.test import Client
+from rest_framework.test import APIClient
+
+from apps.accounts.models import Member, User
+from apps.accounts.tokens import issue_access
+from apps.tenants import clock
+from apps.tenants.ids import new_id
+
+from . import cast, database
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_blocker: Any, worker_id: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """One database for each test process."""
+    if "ORKESTRA_TEST_ADMIN_URL" not in os.environ:
+        pytest.exit("Tests need servers: run them by scripts/test.", returncode=3)
+    name = f"orkestra_test_{worker_id}"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.ATTACHMENTS_ROOT = tmp_path_factory.mktemp("files")
+    with django_db_blocker.unblock():
+        database.make(name)
+        yield
+        for alias in connections:
+            connections[alias].close()
+        database.drop(name)
+
+
+@pytest.fixture(autouse=True)
+def _real_database(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tests that name a fixture of the cast run on the database; pure ones never touch it."""
+    if not {"acme", "globex", "wall", "client_of"} & set(request.fixturenames) and not request.node.get_closest_marker(
+        "database"
+    ):
+        yield
+        return
+    request.getfixturevalue("django_db_setup")
+    with request.getfixturevalue("django_db_blocker").unblock():
+        cache.clear()
+        yield
+
+
+@pytest.fixture
+def wall(_real_database: None) -> None:
+    """The database without any cast."""
+
+
+@pytest.fixture
+def acme(_real_database: None) -> cast.Company:
+    """A company."""
+    return cast.company("acme")
+
+
+@pytest.fixture
+def globex(_real_database: None) -> cast.Company:
+    """Its rival, which must never see anything of it."""
+    return cast.company("globex")
+
+
+class Api(APIClient):
+    """The API's door. `as_(member)` sends that member's real access token."""
+
+    def as_(self, who: Member | User) -> Api:
+        member = who if isinstance(who, Member) else None
+        token = issue_access(
+            user=member.user_id if member else who.pk,
+            tenant=member.tenant_id if member else None,
+            family=new_id(),
+            auth_time=clock.now(),
+            amr="pwd",
+        )
+        client = Api()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+        return client
+
+
+@pytest.fixture
+def api() -> Api:
+    """Anonymous until `.as_(member)`."""
+    return Api()
+
+
+@pytest.fixture
+def browse() -> Any:
+    """`browse(member)`: a Django client that is signed in as this member."""
+
+    def signed_in(member: Member) -> Client:
+        client = Client(enforce_csrf_checks=False)
+        client.force_login(member.user, backend=settings.AUTHENTICATION_BACKENDS[0])
+        return client
+
+    return signed_in
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the project."""
+    return Path(__file__).resolve().parents[1]

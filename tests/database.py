@@ -1,0 +1,61 @@
+"""A database of its own for each test process: made by the superuser, migrated as the owner, used as the app's role.
+
+Tests run on committed data. Each one brings its own tenants, so nothing is rolled back or flushed, and threads, second
+processes, the sealer and the platform role see exactly what a user would.
+"""
+
+from __future__ import annotations
+
+import os
+
+import psycopg
+from django.core.management import call_command
+from django.db import connections
+from psycopg import sql
+
+from apps.tenants.roles import OWNER
+
+
+def admin_url(name: str) -> str:
+    """The superuser's address of one database."""
+    base = os.environ["ORKESTRA_TEST_ADMIN_URL"]
+    return psycopg.conninfo.make_conninfo(base, dbname=name)
+
+
+def superuser(name: str | None = None) -> psycopg.Connection[tuple[object, ...]]:
+    """A superuser's connection, for what an attacker with the whole database could do."""
+    return psycopg.connect(admin_url(name or str(connections["default"].settings_dict["NAME"])), autocommit=True)
+
+
+def make(name: str) -> None:
+    """Create and migrate the database, and point every alias at it."""
+    with superuser("postgres") as connection:
+        drop(name)
+        statement = "CREATE DATABASE {} OWNER {} TEMPLATE template0"
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(OWNER)))
+        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+        for role in ("orkestra_app", "orkestra_platform", "orkestra_sealer", "orkestra_backup"):
+            grant = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}")
+            connection.execute(grant.format(sql.Identifier(name), sql.Identifier(role)))
+    with superuser(name) as connection:
+        connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+        connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(sql.Identifier(OWNER)))
+        connection.execute(
+            "GRANT USAGE ON SCHEMA public TO orkestra_app, orkestra_platform, orkestra_sealer, orkestra_backup"
+        )
+    for alias in connections:
+        connections[alias].close()
+        connections[alias].settings_dict["NAME"] = name
+    call_command("migrate", verbosity=0, interactive=False)
+
+
+def drop(name: str) -> None:
+    """Remove the database, whoever is still connected."""
+    with superuser("postgres") as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def urls(name: str) -> dict[str, str]:
+    """The environment with which a second process reaches this database."""
+    found = {key: value for key, value in os.environ.items() if key.startswith("DATABASE_") and key.endswith("_URL")}
+    return {key: psycopg.conninfo.make_conninfo(value, dbname=name) for key, value in found.items()}
