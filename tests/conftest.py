@@ -106,6 +106,12 @@ def browse() -> Any:
     return signed_in
 
 
+@pytest.fixture
+def client_of(_real_database: None) -> Client:
+    """A browser in which nobody is signed in."""
+    return Client()
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the project."""

@@ -7,14 +7,14 @@ from uuid import UUID
 
 from django.db import models
 from django.http import Http404
-from rest_framework import exceptions, mixins, pagination, permissions, serializers, viewsets
+from rest_framework import exceptions, mixins, pagination, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from .context import TenantContext, current, require
+from .context import TenantContext, current
 from .models import Tenant
-from .refusals import Forbidden, Invalid, NotFound, Problem
+from .permission import Permitted
+from .refusals import Invalid, NotFound, Problem
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 PROBLEM_TYPE = "application/problem+json"
@@ -35,19 +35,6 @@ class CursorPagination(pagination.CursorPagination):
     page_size_query_param = "page_size"
     max_page_size = 100
     ordering = "-id"
-
-
-class Permitted(permissions.BasePermission):
-    """Asks the context for the permission that the view names for this action."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        needed = getattr(view, "needs", {})
-        permission = needed.get(getattr(view, "action", None) or str(request.method).lower(), needed.get("*"))
-        if permission is None:
-            raise Forbidden("This route names no permission.")
-        if permission:
-            require(permission)
-        return True
 
 
 class Base(viewsets.GenericViewSet[ModelT]):

@@ -12,30 +12,23 @@ from procrastinate.contrib.django import app
 from .context import TenantContext, current, current_tenant, tenant_context
 
 
-class TenantTask:
-    """A task bound to the tenant in force when it was deferred; in the same transaction as the data."""
-
-    def __init__(self, task: Any) -> None:
-        self.task = task
-
-    def defer(self, *, queueing_lock: str | None = None, **ids: str) -> int:
-        """Queue one job; returns its number. Raises procrastinate's AlreadyEnqueued for a lock that is taken."""
-        tenant = str(current_tenant())
-        configured = self.task.configure(queueing_lock=queueing_lock) if queueing_lock else self.task
-        return int(configured.defer(tenant_id=tenant, request_id=current().request_id, **ids))
+def defer(name: str, *, queue: str = "default", **ids: str) -> int:
+    """Queue one job by its task's name, in the caller's transaction, for the tenant in force; returns its number."""
+    job = app.configure_task(name=name, queue=queue, allow_unknown=True)
+    return int(job.defer(tenant_id=str(current_tenant()), request_id=current().request_id, **ids))
 
 
-def tenant_task(*, name: str, queue: str = "default", retry: Any = False) -> Callable[[Callable[..., None]], TenantTask]:
-    """Turn a function of ids into a TenantTask; `retry` is a procrastinate RetryStrategy."""
+def tenant_task(*, name: str, queue: str = "default", retry: Any = False) -> Callable[[Callable[..., None]], Any]:
+    """Register a function of ids as the task of a name; `retry` is a RetryStrategy."""
 
-    def decorate(function: Callable[..., None]) -> TenantTask:
+    def decorate(function: Callable[..., None]) -> Any:
         def run(*, tenant_id: str, request_id: str = "", **ids: str) -> None:
             with tenant_context(TenantContext.system(UUID(tenant_id), request_id)):
                 function(**ids)
 
         run.__name__ = function.__name__
         run.__doc__ = function.__doc__
-        return TenantTask(app.task(name=name, queue=queue, retry=retry)(run))
+        return app.task(name=name, queue=queue, retry=retry)(run)
 
     return decorate
 

@@ -1,0 +1,97 @@
+"""Write what happened, in the same transaction as what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import models, router, transaction
+
+from apps.tenants import clock
+from apps.tenants.context import TenantContext, as_system, current, current_tenant
+from apps.tenants.ids import new_id
+from apps.tenants.models import PLATFORM_TENANT_ID
+
+from . import canonical, catalogue
+from .models import Entry
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something that an act is about, where no model stands for it."""
+
+    type: str
+    id: UUID
+    label: str = ""
+
+
+def record(
+    action: str,
+    *targets: models.Model | Target,
+    facts: Mapping[str, Any] | None = None,
+    outcome: str = "done",
+) -> Entry:
+    """Insert one entry about the targets, by whoever acts in the context in force.
+
+    `facts` hold ids, states, hashes, numbers and references, never what a person wrote. Raises RuntimeError outside a
+    transaction, KeyError for an act that no room has registered, NotCanonical for a fact without agreed bytes.
+    """
+    if not transaction.get_connection(router.db_for_write(Entry)).in_atomic_block:
+        raise RuntimeError("An entry is written in the transaction of its act; there is none.")
+    if action not in catalogue.known():
+        raise KeyError(f"No room has registered the act {action!r}.")
+    acting, tenant, identity, time = current(), current_tenant(), new_id(), clock.now()
+    named = [_target(target) for target in targets]
+    actor_type, actor_id = _actor(acting)
+    document = {
+        "v": VERSION,
+        "log": str(tenant),
+        "id": str(identity),
+        "time": canonical.timestamp(time),
+        "action": action,
+        "actor": {"type": actor_type, "id": str(actor_id) if actor_id else None},
+        "credential": acting.credential,
+        "targets": [{"type": target.type, "id": str(target.id), "label": target.label} for target in named],
+        "outcome": outcome,
+        "request_id": acting.request_id,
+        "facts": dict(facts or {}),
+    }
+    first = named[0] if named else None
+    return Entry.objects.create(
+        id=identity,
+        time=time,
+        action=action,
+        actor_type=actor_type,
+        actor_id=actor_id,
+        target_type=first.type if first else "",
+        target_id=first.id if first else None,
+        target_label=first.label if first else "",
+        outcome=outcome,
+        request_id=acting.request_id,
+        body=canonical.encode(document),
+    )
+
+
+def record_platform(action: str, *targets: models.Model | Target, **rest: Any) -> Entry:
+    """Record an act that belongs to no tenant, in the platform's own log."""
+    with as_system(PLATFORM_TENANT_ID), transaction.atomic():
+        return record(action, *targets, **rest)
+
+
+def _actor(acting: TenantContext) -> tuple[str, UUID | None]:
+    if acting.credential == "system":
+        return "system", None
+    if acting.member is not None:
+        return "member", acting.member
+    return ("user", acting.user) if acting.user is not None else ("anonymous", None)
+
+
+def _target(target: models.Model | Target) -> Target:
+    if isinstance(target, Target):
+        return target
+    kind = getattr(target, "audit_type", "") or target._meta.model_name or ""
+    return Target(kind, target.pk, str(getattr(target, "audit_label", ""))[:200])

@@ -1,0 +1,117 @@
+"""The log for integrations: read it, filter it, verify it."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.urls import path
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.tenants.api import ApiRequest, CursorPagination, ReadOnlyTenantViewSet
+from apps.tenants.context import as_system, current_tenant
+from apps.tenants.models import Tenant
+from apps.tenants.refusals import Invalid
+
+from .filters import EntryFilter
+from .models import Entry
+from .sealer import seal
+from .verify import Verification, remember, verify
+
+
+class EntrySerializer(serializers.ModelSerializer[Entry]):
+    title = serializers.CharField(read_only=True)
+    facts = serializers.DictField(read_only=True)
+    seq = serializers.SerializerMethodField(help_text="place in the chain; null for about a second after the act")
+
+    class Meta:
+        model = Entry
+        fields = [
+            "id", "seq", "time", "action", "title", "actor_type", "actor_id",
+            "target_type", "target_id", "target_label", "outcome", "request_id", "facts",
+        ]  # fmt: skip
+
+    def get_seq(self, entry: Entry) -> int | None:
+        found = next(iter(entry.seals.all()), None)  # type: ignore[attr-defined]
+        return found.seq if found else None
+
+
+class NewestFirst(CursorPagination):
+    ordering = ("-time", "-id")  # type: ignore[assignment]
+
+
+FILTERS = [OpenApiParameter(name, str) for name in ("since", "until", "action", "actor", "target", "type", "text")]
+
+
+class EntryViewSet(ReadOnlyTenantViewSet[Entry]):
+    """Every act of the tenant, newest first."""
+
+    serializer_class = EntrySerializer
+    pagination_class = NewestFirst
+    needs = {"list": "audit.read", "retrieve": "audit.read"}
+
+    @extend_schema(parameters=FILTERS)
+    def list(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """Entries that the filters name; dates are days in the tenant's time zone."""
+        seal(current_tenant())
+        return super().list(request, *args, **kwargs)
+
+    def get_queryset(self) -> Any:
+        rows = Entry.objects.prefetch_related("seals")
+        if self.action != "list":
+            return rows
+        asked = EntryFilter(self.request.query_params, zone=ZoneInfo(self.request.tenant.timezone))
+        if not asked.is_valid():
+            raise Invalid({place: [str(text) for text in texts] for place, texts in asked.errors.items()})
+        return asked.apply(rows)
+
+
+class VerificationSerializer(serializers.Serializer[Any]):
+    tenant = serializers.UUIDField()
+    whole = serializers.BooleanField()
+    sealed = serializers.IntegerField()
+    unsealed = serializers.IntegerField()
+    head = serializers.CharField(help_text="hex of the chain's head")
+    first_bad = serializers.IntegerField(allow_null=True)
+    reason = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+def verified() -> Verification:
+    """Seal what waits, walk the whole log of the tenant in force, and let the pages know."""
+    seal(current_tenant())
+    made = verify()
+    remember(made)
+    return made
+
+
+class VerifyView(APIView):
+    needs = {"post": "audit.read"}
+
+    @extend_schema(request=None, responses=VerificationSerializer)
+    def post(self, request: ApiRequest) -> Response:
+        """Walk this tenant's whole chain now."""
+        return Response(verified().as_json())
+
+
+class PlatformVerifyView(APIView):
+    needs = {"post": "platform.read"}
+
+    @extend_schema(request=None, responses=VerificationSerializer(many=True))
+    def post(self, request: ApiRequest) -> Response:
+        """Walk every tenant's whole chain now; for Super Admins."""
+        found = []
+        for tenant in Tenant.objects.order_by("slug"):
+            with as_system(tenant.pk):
+                found.append(verified().as_json() | {"slug": tenant.slug})
+        return Response({"whole": all(result["whole"] for result in found), "tenants": found})
+
+
+routes: list[tuple[str, Any, str]] = [("audit/entries", EntryViewSet, "audit-entry")]
+urlpatterns = [
+    path("audit/verify", VerifyView.as_view(), name="audit-verify"),
+    path("platform/audit/verify", PlatformVerifyView.as_view(), name="platform-audit-verify"),
+]

@@ -1,0 +1,19 @@
+from django.apps import AppConfig
+
+
+class AuditConfig(AppConfig):
+    name = "apps.audit"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from django.utils.translation import gettext_lazy as _
+
+        from apps.tenants.slots import Probe, SettingsPage, slots
+
+        from . import probes
+
+        slots.settings_pages.add(
+            SettingsPage(key="audit-log", title=_("Audit log"), permission="audit.read", url_name="audit:log")
+        )
+        slots.probes.add(Probe("audit.chain", probes.chain))
+        slots.probes.add(Probe("audit.append_only", probes.append_only))

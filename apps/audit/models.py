@@ -1,0 +1,97 @@
+"""Entries and their seals. The app may add and read entries; only the sealer may seal them; nobody may change either."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar, Self
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from apps.tenants.models import Access, TenantForeignKey, TenantManager, TenantModel, TenantQuerySet
+
+from . import canonical, catalogue
+
+
+class EntryQuerySet(TenantQuerySet["Entry"]):
+    def since(self, moment: datetime) -> Self:
+        """Entries at or after a moment."""
+        return self.filter(time__gte=moment)
+
+    def before(self, moment: datetime) -> Self:
+        """Entries before a moment."""
+        return self.filter(time__lt=moment)
+
+    def about(self, target: models.Model) -> Self:
+        """Entries whose first target is this object."""
+        return self.filter(target_id=target.pk)
+
+
+class Entry(TenantModel):
+    """One act: the canonical bytes, and beside them the columns that filters need, rebuildable from the bytes."""
+
+    access: ClassVar[Access] = Access.APPEND
+    sealer_access: ClassVar[str] = "SELECT"
+
+    time = models.DateTimeField(_("when"))
+    action = models.CharField(_("what"), max_length=64)
+    actor_type = models.CharField(max_length=16)
+    actor_id = models.UUIDField(_("who"), null=True)
+    target_type = models.CharField(max_length=32, blank=True)
+    target_id = models.UUIDField(null=True)
+    target_label = models.CharField(max_length=200, blank=True)
+    outcome = models.CharField(max_length=16)
+    request_id = models.CharField(max_length=64, blank=True)
+    body = models.BinaryField()
+
+    objects = TenantManager.from_queryset(EntryQuerySet)()
+
+    class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit entries")
+        indexes = [
+            models.Index(fields=["tenant", "-time", "-id"], name="audit_entry_time"),
+            models.Index(fields=["tenant", "target_id", "-time"], name="audit_entry_target"),
+            models.Index(fields=["tenant", "actor_id", "-time"], name="audit_entry_actor"),
+            models.Index(fields=["tenant", "action", "-time"], name="audit_entry_action"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.target_label}".strip()
+
+    @property
+    def title(self) -> Any:
+        """The act in words."""
+        return catalogue.title(self.action)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The entry as it was written. Raises NotCanonical when its bytes were changed into something else."""
+        found: dict[str, Any] = canonical.decode(bytes(self.body))
+        return found
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the act was about; empty when the bytes cannot be read any more."""
+        try:
+            return dict(self.document.get("facts", {}))
+        except canonical.NotCanonical:
+            return {}
+
+
+class Seal(TenantModel):
+    """The place of an entry in the tenant's chain."""
+
+    access: ClassVar[Access] = Access.READ
+    sealer_access: ClassVar[str] = "SELECT, INSERT"
+
+    seq = models.BigIntegerField()
+    entry = TenantForeignKey(Entry, models.PROTECT, related_name="seals")
+    leaf = models.BinaryField(max_length=32)
+    chain = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "seq"], name="audit_seal_seq"),
+            models.UniqueConstraint(fields=["tenant", "entry"], name="audit_seal_entry"),
+        ]

@@ -1,0 +1,39 @@
+"""What the Security page says of the log, checked on the running system."""
+
+from __future__ import annotations
+
+from django.db import connection
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from apps.tenants.context import as_system, current
+from apps.tenants.models import PLATFORM_TENANT_ID
+from apps.tenants.slots import Finding
+
+from .verify import recent_verification
+
+
+def chain() -> Finding:
+    """The log of the tenant in force, or the platform's own for a visitor, verified now."""
+    if current().tenant is None:
+        with as_system(PLATFORM_TENANT_ID):
+            return chain()
+    found = recent_verification()
+    if found is None:
+        return Finding(None, _("The log is too long to walk while you wait; the hourly job verifies it."))
+    if not found.whole:
+        return Finding(False, _("The chain breaks at entry #%(seq)s.") % {"seq": found.first_bad})
+    text = ngettext("%(n)s entry, whole from the first to the last", "%(n)s entries, whole from the first to the last", found.sealed)
+    return Finding(True, text % {"n": found.sealed})
+
+
+def append_only() -> Finding:
+    """The app's role may add and read entries, and only read seals."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT has_table_privilege('audit_entry', 'INSERT'), has_table_privilege('audit_entry', 'UPDATE, DELETE'),"
+            " has_table_privilege('audit_seal', 'INSERT, UPDATE, DELETE')"
+        )
+        may_add, may_change, may_seal = cursor.fetchone()
+    holds = bool(may_add and not may_change and not may_seal)
+    return Finding(holds, _("The app's database role can add entries, and can neither change, delete nor seal them."))

@@ -1,0 +1,29 @@
+"""The hourly walk over every log."""
+
+from __future__ import annotations
+
+import structlog
+from procrastinate.contrib.django import app
+
+from apps.tenants.context import TenantContext, as_system, tenant_context
+from apps.tenants.models import Tenant
+
+from .sealer import seal
+from .verify import remember, verify
+
+log = structlog.get_logger(__name__)
+
+
+@app.periodic(cron="17 * * * *")
+@app.task(name="audit.verify_all", queue="audit", queueing_lock="audit.verify_all")
+def verify_all(timestamp: int) -> None:
+    """Verify every tenant's log; a break is an error line that monitoring can see."""
+    with tenant_context(TenantContext(platform=True, credential="system")):
+        tenants = list(Tenant.objects.values_list("pk", flat=True))
+    for tenant in tenants:
+        with as_system(tenant):
+            seal(tenant)
+            found = verify()
+            remember(found)
+            if not found.whole:
+                log.error("audit_chain_broken", first_bad=found.first_bad, reason=found.reason)

@@ -1,0 +1,64 @@
+"""Settings → Audit log."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from apps.tenants.context import current_tenant, require
+from apps.tenants.pages import PageRequest, page, turl
+from apps.tenants.slots import slots
+
+from .filters import EntryFilter
+from .models import Entry
+from .sealer import seal
+from .verify import recent_verification, remember, verify
+
+PAGE_SIZE = 50
+
+
+def log(request: PageRequest, tenant: str) -> HttpResponse:
+    """Every act of the tenant, newest first; POST verifies the whole chain now."""
+    require("audit.read")
+    if request.method == "POST":
+        seal(current_tenant())
+        remember(verify())
+        return redirect(turl(request, "audit:log"))
+    seal(current_tenant())
+    asked = EntryFilter(request.GET, zone=ZoneInfo(request.tenant.timezone))
+    rows = asked.apply(Entry.objects.prefetch_related("seals").order_by("-time", "-id"))
+    shown = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    return page(
+        request,
+        "audit/log.html",
+        {
+            "filter": asked,
+            "entries": named(list(shown)),
+            "shown": shown,
+            "query": _without_page(request),
+            "verification": recent_verification(),
+        },
+    )
+
+
+def named(entries: list[Entry]) -> list[dict[str, Any]]:
+    """Entries with the name of who acted and the place in the chain, ready for a template."""
+    names = slots.actor_names({entry.actor_id for entry in entries if entry.actor_id})
+    return [
+        {
+            "entry": entry,
+            "who": names.get(entry.actor_id, "") if entry.actor_id else "",
+            "seal": next(iter(entry.seals.all()), None),  # type: ignore[attr-defined]
+        }
+        for entry in entries
+    ]
+
+
+def _without_page(request: HttpRequest) -> str:
+    query = request.GET.copy()
+    query.pop("page", None)
+    return query.urlencode()

@@ -1,0 +1,89 @@
+"""The worker: jobs, and the sealer beside them, in one process that ends when either does."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+
+import structlog
+from django.db import connections
+from procrastinate import App, PsycopgConnector
+from procrastinate.contrib.django import app
+
+from apps.audit.sealer import seal_all
+
+log = structlog.get_logger(__name__)
+SEAL_EVERY_SECONDS = 0.5
+STALLED_AFTER_SECONDS = 30
+LOOK_FOR_STALLED_EVERY_SECONDS = 10
+MOST_RUNS_OF_ONE_JOB = 5
+STOP_SECONDS = 10
+
+
+def run(dsn: str, concurrency: int) -> int:
+    """Work until told to stop; 0 after SIGTERM or SIGINT, 1 when the database or a part of the worker went away."""
+    return asyncio.run(_run(dsn, concurrency))
+
+
+async def _run(dsn: str, concurrency: int) -> int:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    halt = threading.Event()
+    connector = PsycopgConnector(conninfo=dsn, min_size=1, max_size=concurrency + 3)
+    worker_app: App = app.with_connector(connector)
+    async with worker_app.open_async():
+        parts = {
+            asyncio.create_task(
+                worker_app.run_worker_async(
+                    concurrency=concurrency,
+                    install_signal_handlers=False,
+                    listen_notify=True,
+                    fetch_job_polling_interval=5,
+                    delete_jobs="successful",
+                    shutdown_graceful_timeout=STOP_SECONDS,
+                ),
+                name="jobs",
+            ),
+            asyncio.create_task(asyncio.to_thread(_seal_until, halt), name="sealer"),
+            asyncio.create_task(_retry_stalled(worker_app), name="stalled"),
+        }
+        told = asyncio.create_task(stopping.wait(), name="told to stop")
+        done, _ = await asyncio.wait({*parts, told}, return_when=asyncio.FIRST_COMPLETED)
+        halt.set()
+        for part in parts - done:
+            part.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
+    if told in done:
+        return 0
+    told.cancel()
+    for part in done:
+        log.error("worker_part_ended", part=part.get_name(), error=repr(part.exception()))
+    return 1
+
+
+def _seal_until(halt: threading.Event) -> None:
+    """Seal twice a second. Raises when the database is gone, which ends the worker."""
+    try:
+        while not halt.is_set():
+            if sealed := seal_all():
+                log.info("sealed", entries=sealed)
+            halt.wait(SEAL_EVERY_SECONDS)
+    finally:
+        connections.close_all()
+
+
+async def _retry_stalled(worker_app: App) -> None:
+    """Jobs of a worker that died are run again, a few times at most; then they stay failed for a person to look at."""
+    manager = worker_app.job_manager
+    while True:
+        for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS):
+            if job.attempts < MOST_RUNS_OF_ONE_JOB:
+                log.warning("job_resumed", task=job.task_name, job=job.id)
+                await manager.retry_job(job)
+            else:
+                log.error("job_given_up", task=job.task_name, job=job.id)
+                await manager.finish_job(job, status="failed", delete_job=False)  # type: ignore[arg-type]
+        await asyncio.sleep(LOOK_FOR_STALLED_EVERY_SECONDS)
