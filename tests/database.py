@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import connections
 from psycopg import sql
 
-from apps.tenants.roles import OWNER
+from apps.tenants import roles
 
 
 def admin_url(name: str) -> str:
@@ -32,17 +32,9 @@ def make(name: str) -> None:
     with superuser("postgres") as connection:
         drop(name)
         statement = "CREATE DATABASE {} OWNER {} TEMPLATE template0"
-        connection.execute(sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(OWNER)))
-        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
-        for role in ("orkestra_app", "orkestra_platform", "orkestra_sealer", "orkestra_backup"):
-            grant = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}")
-            connection.execute(grant.format(sql.Identifier(name), sql.Identifier(role)))
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(roles.OWNER)))
     with superuser(name) as connection:
-        connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
-        connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(sql.Identifier(OWNER)))
-        connection.execute(
-            "GRANT USAGE ON SCHEMA public TO orkestra_app, orkestra_platform, orkestra_sealer, orkestra_backup"
-        )
+        roles.close_database(connection, name)
     for alias in connections:
         connections[alias].close()
         connections[alias].settings_dict["NAME"] = name

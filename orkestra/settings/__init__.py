@@ -124,10 +124,9 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.accounts.authentication.GatewayAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["apps.tenants.api.Permitted"],
+    "DEFAULT_PERMISSION_CLASSES": ["apps.tenants.permission.Permitted"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.MultiPartParser"],
-    "DEFAULT_PAGINATION_CLASS": "apps.tenants.api.CursorPagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "apps.tenants.api.handle",
     "UNAUTHENTICATED_USER": None,

@@ -1,0 +1,30 @@
+"""`python -m orkestra.runtime up` and `python -m orkestra.runtime with-servers -- COMMAND…`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import servers
+from .home import Stop
+from .supervisor import Supervisor
+
+USAGE = "usage: python -m orkestra.runtime up | with-servers -- COMMAND…"
+
+
+def main(arguments: list[str]) -> int:
+    """0 after a clean stop, 1 with one sentence for what cannot go on, 2 for wrong words."""
+    try:
+        if arguments == ["up"]:
+            return Supervisor(os.environ).run()
+        if arguments[:2] == ["with-servers", "--"] and arguments[2:]:
+            return servers.run(arguments[2:], os.environ)
+    except Stop as stop:
+        print(stop, file=sys.stderr)
+        return 1
+    print(USAGE, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

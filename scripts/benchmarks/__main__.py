@@ -1,0 +1,43 @@
+"""`scripts/bench [name…]`: run the named measurements, or all, and write each below docs/performance/."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from . import submit
+from .stage import ROOT, Stage, stage
+
+MEASUREMENTS: dict[str, Callable[[Stage], dict[str, Any]]] = {"submit": submit.measure}
+
+
+def main(names: list[str]) -> int:
+    """0 when every measurement ran; 2 for a name that is not known."""
+    if unknown := [name for name in names if name not in MEASUREMENTS]:
+        print(f"Not known: {', '.join(unknown)}. There are: {', '.join(MEASUREMENTS)}.", file=sys.stderr)
+        return 2
+    folder = ROOT / "docs" / "performance"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names or list(MEASUREMENTS):
+        print(f"{name}: starting a fresh Orkestra …", flush=True)
+        with stage() as made:
+            found = MEASUREMENTS[name](made)
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+        about = {
+            "name": name,
+            "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "commit": commit.stdout.strip(),
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+        }
+        (folder / f"{name}.json").write_text(json.dumps(about | found, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,30 @@
+# Sourced by the scripts: make .venv from the hash-locked requirements, and again only when a lock has changed.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+
+find_python() {
+  for name in python3.14 python3.13 python3.12 python3.11 python3 python; do
+    if command -v "$name" >/dev/null 2>&1 \
+      && "$name" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; then
+      echo "$name"
+      return
+    fi
+  done
+  echo "Orkestra needs Python 3.11 to 3.14 with venv and pip; none was found." >&2
+  exit 1
+}
+
+# environment LOCK: install requirements/LOCK.txt into .venv.
+environment() {
+  local lock="requirements/$1.txt" mark=".venv/installed-$1" sum
+  sum=$(cksum "$lock")
+  if [ ! -x .venv/bin/python ]; then
+    "$(find_python)" -m venv .venv
+  fi
+  if [ "$(cat "$mark" 2>/dev/null || true)" != "$sum" ]; then
+    echo "Installing what $lock names …"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$lock"
+    echo "$sum" >"$mark"
+  fi
+}
