@@ -1,0 +1,114 @@
+"""One person's verdict on one step."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from apps.accounts.models import Member
+from apps.accounts.rules import Role
+from apps.audit.actions import record
+from apps.tenants import clock
+from apps.tenants.refusals import Conflict, Forbidden, Invalid, NotFound
+
+from .. import mails
+from ..models import Assignment, AssignmentState, Case, CaseState, CaseStep, Decision, StepState, Verdict
+from ..rules.definition import Quorum, QuorumKind
+from ..rules.quorum import Outcome, outcome
+from .cases import advance, close_open_steps, end
+
+LONGEST_REASON = 4000
+
+
+@transaction.atomic
+def decide(assignment: Assignment, *, by: Member, verdict: str, revision: UUID, reason: str = "") -> Decision:
+    """Record one person's verdict on exactly the revision they saw; of two racing verdicts the step takes each once.
+
+    Raises NotFound when another person is asked, Conflict when the step has ended or the revision has moved on,
+    Forbidden when the person may not decide (any more), Invalid for a verdict without its reason.
+    """
+    if assignment.person_id != by.pk:
+        raise NotFound()
+    # The case's row comes first, then the step's: every writer takes them in this order.
+    case = Case.objects.select_for_update().get(pk=assignment.step.case_id)
+    step = CaseStep.objects.select_for_update().get(pk=assignment.step_id)
+    assignment = Assignment.objects.select_for_update().get(pk=assignment.pk)
+    _check(case, step, assignment, by, verdict, revision, reason)
+    decision = Decision.objects.create(
+        step=step,
+        assignment=assignment,
+        person=by,
+        verdict=verdict,
+        reason=reason.strip(),
+        revision=revision,
+        subject_sha256=case.subject_sha256,
+        decided_at=clock.now(),
+    )
+    assignment.state = AssignmentState.DECIDED
+    assignment.save()
+    facts = {"verdict": verdict, "step": step.key, "revision": str(revision), "sha256": case.subject_sha256}
+    record("submission.decided", mails.subject_of(case), decision, facts=facts)
+    _count(case, step, Verdict(verdict))
+    return decision
+
+
+def _check(
+    case: Case, step: CaseStep, assignment: Assignment, by: Member, verdict: str, revision: UUID, reason: str
+) -> None:
+    if case.state != CaseState.IN_REVIEW or step.state != StepState.OPEN:
+        raise Conflict(_("This step has ended already."), code="already_decided")
+    if assignment.state != AssignmentState.OPEN:
+        raise Conflict(_("You have decided on this already."), code="already_decided")
+    if case.subject_revision != revision:
+        raise Conflict(_("The submission has changed since you opened it; read it again."), code="stale_revision")
+    person = Member.objects.active().filter(pk=by.pk).exclude(role=Role.VIEWER).first()
+    if person is None or case.requester_id == by.pk:
+        raise Forbidden(_("You may not decide on this."))
+    if verdict not in Verdict.values:
+        raise Invalid({"verdict": [_("Choose approve, reject or send_back.")]})
+    if verdict != Verdict.APPROVE and not reason.strip():
+        raise Invalid({"reason": [_("Say why; the person who sent it reads this.")]})
+    if len(reason) > LONGEST_REASON:
+        raise Invalid({"reason": [_("This is longer than %(n)s characters.") % {"n": LONGEST_REASON}]})
+
+
+def _count(case: Case, step: CaseStep, verdict: Verdict) -> None:
+    """Re-evaluate the step under its lock, and let the case go on."""
+    if verdict is Verdict.SEND_BACK:
+        _finish(case, step, StepState.SENT_BACK)
+        _send_back(case)
+        return
+    verdicts = list(Decision.objects.filter(step=step).values_list("verdict", flat=True))
+    quorum = Quorum(QuorumKind(step.quorum["kind"]), step.quorum["n"])
+    result = outcome(
+        quorum,
+        step.eligible_count,
+        approvals=verdicts.count(Verdict.APPROVE),
+        rejections=verdicts.count(Verdict.REJECT),
+    )
+    if result is Outcome.REJECTED:
+        _finish(case, step, StepState.REJECTED)
+        close_open_steps(case)
+        end(case, CaseState.REJECTED)
+    elif result is Outcome.APPROVED:
+        _finish(case, step, StepState.APPROVED)
+        if not CaseStep.objects.filter(case=case, round=case.round, state__in=[StepState.OPEN, StepState.STUCK]).exists():
+            advance(case)
+
+
+def _finish(case: Case, step: CaseStep, state: StepState) -> None:
+    step.state, step.closed_at = state, clock.now()
+    step.save()
+    Assignment.objects.filter(step=step, state=AssignmentState.OPEN).update(state=AssignmentState.CLOSED)
+    if state is not StepState.SENT_BACK:
+        record(f"step.{state.value}", mails.subject_of(case), step, facts={"step": step.key})
+
+
+def _send_back(case: Case) -> None:
+    close_open_steps(case)
+    case.state = CaseState.CHANGES_REQUESTED
+    case.save()
+    record("case.sent_back", mails.subject_of(case), facts={"round": case.round})
+    mails.changes_asked(case)

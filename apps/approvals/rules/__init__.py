@@ -1,0 +1,1 @@
+"""Pure decisions about paths, quorums and deadlines; no database."""

@@ -1,0 +1,189 @@
+"""A path as JSON, checked and read into values. What is not supported is refused by name, never ignored."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from apps.tenants.refusals import Invalid
+
+from ..conditions import Condition, compile_condition
+
+MOST_STEPS = 30
+MOST_APPROVERS = 20
+MOST_BUSINESS_DAYS = 365
+KEY = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
+
+
+class QuorumKind(Enum):
+    ANY = "any"
+    ALL = "all"
+    COUNT = "count"
+
+
+@dataclass(frozen=True)
+class Quorum:
+    """How many of those who are asked must approve; `n` counts for COUNT alone."""
+
+    kind: QuorumKind
+    n: int = 0
+
+
+@dataclass(frozen=True)
+class Approver:
+    """A team, a tenant role, or one member, by id."""
+
+    type: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a path. Steps that share a group run in parallel."""
+
+    key: str
+    name: str
+    approvers: tuple[Approver, ...]
+    quorum: Quorum
+    when: Condition
+    due_business_days: int | None
+    group: str
+
+
+class Reader:
+    """Collects what is wrong, place by place, so that one answer names it all."""
+
+    def __init__(self) -> None:
+        self.errors: dict[str, list[Any]] = {}
+
+    def wrong(self, place: str, text: str) -> None:
+        self.errors.setdefault(place, []).append(text)
+
+    def mapping(self, value: Any, place: str, known: set[str], needed: set[str]) -> dict[str, Any]:
+        """The value as an object with only known keys; empty when it is none."""
+        if not isinstance(value, dict):
+            self.wrong(place, _("This must be an object."))
+            return {}
+        for key in sorted(set(value) - known):
+            self.wrong(f"{place}.{key}", _("This is not supported here."))
+        for key in sorted(needed - set(value)):
+            self.wrong(f"{place}.{key}", _("This is missing."))
+        return value
+
+    def text(self, value: Any, place: str, longest: int = 200) -> str:
+        if not isinstance(value, str) or not value.strip() or len(value) > longest:
+            self.wrong(place, _("This must be a text of 1 to %(n)s characters.") % {"n": longest})
+            return ""
+        return value.strip()
+
+
+def read_path(definition: Any, *, place: str = "path") -> tuple[Step, ...]:
+    """The steps of a path definition. Raises Invalid with every fault and its place."""
+    reader = Reader()
+    path = reader.mapping(definition, place, {"steps"}, {"steps"})
+    rows = path.get("steps", [])
+    if not isinstance(rows, list) or not 1 <= len(rows) <= MOST_STEPS:
+        reader.wrong(f"{place}.steps", _("A path has 1 to %(n)s steps.") % {"n": MOST_STEPS})
+        rows = []
+    steps = [_step(reader, row, f"{place}.steps.{index}") for index, row in enumerate(rows)]
+    _check_keys(reader, steps, place)
+    if reader.errors:
+        raise Invalid(reader.errors)
+    return tuple(steps)
+
+
+def _step(reader: Reader, row: Any, place: str) -> Step:
+    known = {"key", "name", "approvers", "quorum", "when", "due", "group"}
+    found = reader.mapping(row, place, known, {"key", "name", "approvers", "quorum"})
+    key = found.get("key", "")
+    if "key" in found and not (isinstance(key, str) and KEY.match(key)):
+        reader.wrong(f"{place}.key", _("A key is lower-case letters, digits and _, starting with a letter."))
+    group = found.get("group", key)
+    if not isinstance(group, str) or not group:
+        reader.wrong(f"{place}.group", _("A group is a text."))
+        group = ""
+    return Step(
+        key=str(key),
+        name=reader.text(found["name"], f"{place}.name") if "name" in found else "",
+        approvers=_approvers(reader, found.get("approvers", []), f"{place}.approvers"),
+        quorum=_quorum(reader, found.get("quorum", {"kind": "any"}), f"{place}.quorum"),
+        when=_when(reader, found.get("when", "true"), f"{place}.when"),
+        due_business_days=_due(reader, found["due"], f"{place}.due") if "due" in found else None,
+        group=group,
+    )
+
+
+def _approvers(reader: Reader, rows: Any, place: str) -> tuple[Approver, ...]:
+    if not isinstance(rows, list) or not 1 <= len(rows) <= MOST_APPROVERS:
+        reader.wrong(place, _("Name 1 to %(n)s approvers.") % {"n": MOST_APPROVERS})
+        return ()
+    made = []
+    for index, row in enumerate(rows):
+        at = f"{place}.{index}"
+        found = reader.mapping(row, at, {"type", "id"}, {"type", "id"})
+        kind, identity = found.get("type"), str(found.get("id", ""))
+        if kind not in {"team", "role", "user"}:
+            reader.wrong(f"{at}.type", _("An approver is a team, a role or a user."))
+        elif kind == "role" and identity not in {"owner", "member"}:
+            reader.wrong(f"{at}.id", _("A role that decides is owner or member."))
+        elif kind != "role" and not _is_id(identity):
+            reader.wrong(f"{at}.id", _("This is not an id."))
+        else:
+            made.append(Approver(str(kind), identity))
+    return tuple(made)
+
+
+def _quorum(reader: Reader, value: Any, place: str) -> Quorum:
+    found = reader.mapping(value, place, {"kind", "n"}, {"kind"})
+    kind, n = found.get("kind"), found.get("n", 0)
+    if kind not in {item.value for item in QuorumKind}:
+        reader.wrong(f"{place}.kind", _("A quorum is any, all or count; %(kind)s is not supported yet.") % {"kind": kind})
+        return Quorum(QuorumKind.ALL)
+    if kind != "count" and "n" in found:
+        reader.wrong(f"{place}.n", _("Only a count has a number."))
+    if kind == "count" and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
+        reader.wrong(f"{place}.n", _("A count needs a whole number from 1 up."))
+        n = 1
+    return Quorum(QuorumKind(kind), n if kind == "count" else 0)
+
+
+def _when(reader: Reader, value: Any, place: str) -> Condition:
+    try:
+        return compile_condition(value, where=place)
+    except Invalid as fault:
+        reader.errors |= fault.errors
+        return Condition("false")
+
+
+def _due(reader: Reader, value: Any, place: str) -> int | None:
+    found = reader.mapping(value, place, {"business_days"}, {"business_days"})
+    days = found.get("business_days")
+    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= MOST_BUSINESS_DAYS:
+        reader.wrong(f"{place}.business_days", _("This must be 1 to %(n)s days.") % {"n": MOST_BUSINESS_DAYS})
+        return None
+    return days
+
+
+def _check_keys(reader: Reader, steps: list[Step], place: str) -> None:
+    seen: set[str] = set()
+    groups: list[str] = []
+    for index, step in enumerate(steps):
+        if step.key in seen:
+            reader.wrong(f"{place}.steps.{index}.key", _("This key is used twice."))
+        seen.add(step.key)
+        if groups and step.group != groups[-1] and step.group in groups:
+            reader.wrong(f"{place}.steps.{index}.group", _("Steps of a group must stand next to each other."))
+        groups.append(step.group)
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,78 @@
+"""Where a case stands, as plain values that a page or the API can draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from .models import Case, CaseStep, StepState
+
+UPCOMING = "upcoming"
+
+
+@dataclass(frozen=True)
+class Said:
+    """One decision."""
+
+    who: str
+    verdict: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One step of the route; `state` is a StepState's value, or "upcoming" while nobody knows yet."""
+
+    key: str
+    name: str
+    group: str
+    state: str
+    label: str
+    quorum: str
+    asked: tuple[str, ...] = ()
+    due_at: datetime | None = None
+    opened_at: datetime | None = None
+    reason: str = ""
+    said: tuple[Said, ...] = field(default=())
+
+
+def route_of(case: Case) -> list[Stop]:
+    """Every step of the path in order: what has happened in this round, and what may come."""
+    rows = CaseStep.objects.filter(case=case, round=case.round)
+    made = {row.key: row for row in rows.prefetch_related("decisions__person__user", "assignments__person__user")}
+    return [
+        _stop(made[step.key])
+        if step.key in made
+        else Stop(step.key, step.name, step.group, UPCOMING, "", _quorum(step.quorum.kind.value, step.quorum.n, 0))
+        for step in case.path_version.steps
+    ]
+
+
+def earlier_rounds(case: Case) -> list[Stop]:
+    """Steps of rounds before a correction that somebody decided on."""
+    rows = CaseStep.objects.filter(case=case, round__lt=case.round, decisions__isnull=False).distinct()
+    rows = rows.prefetch_related("decisions__person__user", "assignments__person__user")
+    return [_stop(row) for row in rows.order_by("round", "order")]
+
+
+def _stop(row: CaseStep) -> Stop:
+    decisions = sorted(row.decisions.all(), key=lambda decision: decision.decided_at)
+    return Stop(
+        key=row.key,
+        name=row.name,
+        group=row.group,
+        state=row.state,
+        label=str(StepState(row.state).label),
+        quorum=_quorum(row.quorum["kind"], row.quorum["n"], row.eligible_count),
+        asked=tuple(assignment.person.name for assignment in row.assignments.all()),
+        due_at=row.due_at,
+        opened_at=row.opened_at,
+        reason=row.reason,
+        said=tuple(Said(d.person.name, d.verdict, d.reason, d.decided_at) for d in decisions),
+    )
+
+
+def _quorum(kind: str, n: int, eligible: int) -> str:
+    of = f" of {eligible}" if eligible else ""
+    return {"any": f"any one{of}", "all": f"all{of}", "count": f"{n}{of}"}[kind]
