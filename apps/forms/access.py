@@ -1,0 +1,31 @@
+"""Who may do what on a form: the tenant matrix is the ceiling, grants decide within it."""
+
+from __future__ import annotations
+
+from apps.accounts.models import Member
+from apps.tenants.refusals import Forbidden
+
+from .models import Form, Grant, GrantRole, fills
+
+CAPABILITIES: dict[GrantRole, frozenset[str]] = {
+    GrantRole.OWNER: frozenset({"manage", "edit", "review"}),
+    GrantRole.EDITOR: frozenset({"edit"}),
+    GrantRole.REVIEWER: frozenset({"review"}),
+}
+
+
+def capabilities(form: Form, member: Member) -> frozenset[str]:
+    """manage, edit, review, fill: what this member may do on this form."""
+    roles = Grant.objects.matching(member).filter(form=form).values_list("role", flat=True)
+    found: frozenset[str] = frozenset().union(*(CAPABILITIES[GrantRole(role)] for role in roles))
+    if "forms.edit" not in member.permissions:
+        found -= {"manage", "edit"}
+    if fills(member) and form.live_version_id is not None:
+        found |= {"fill"}
+    return found
+
+
+def demand(form: Form, member: Member, capability: str) -> None:
+    """Raise Forbidden unless the member has the capability on the form."""
+    if capability not in capabilities(form, member):
+        raise Forbidden()

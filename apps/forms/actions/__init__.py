@@ -1,0 +1,21 @@
+"""Everything that writes forms, access, submissions and files."""
+
+from .access import grant_access, revoke_access
+from .files import attach, download, remove_attachment
+from .forms import create_form, publish, update_form
+from .submissions import save_draft, start_draft, submit, withdraw
+
+__all__ = [
+    "attach",
+    "create_form",
+    "download",
+    "grant_access",
+    "publish",
+    "remove_attachment",
+    "revoke_access",
+    "save_draft",
+    "start_draft",
+    "submit",
+    "update_form",
+    "withdraw",
+]

@@ -1,0 +1,107 @@
+"""Making, changing and publishing forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from apps.accounts.models import Member
+from apps.approvals.actions import publish_path
+from apps.approvals.actions.paths import check_path
+from apps.audit.actions import record
+from apps.tenants import clock
+from apps.tenants.context import require
+from apps.tenants.refusals import Invalid, Refused
+
+from ..access import demand
+from ..models import Form, FormVersion, GrantRole, PrincipalType
+from ..rules.spec import digest, read_spec
+from .access import make_grant
+
+CHANGEABLE = frozenset({"title", "description", "schema", "ui", "path"})
+RESERVED_SLUGS = frozenset({"new"})
+
+
+@transaction.atomic
+def create_form(
+    *,
+    title: str,
+    slug: str,
+    schema: dict[str, Any],
+    by: Member,
+    ui: dict[str, Any] | None = None,
+    path: dict[str, Any] | None = None,
+    description: str = "",
+) -> Form:
+    """A form with its draft, owned by whoever creates it. Raises Invalid naming each place, Refused for a taken slug."""
+    require("forms.create")
+    check_draft(schema, ui or {}, path)
+    if slug in RESERVED_SLUGS or slug != slugify(slug) or not slug:
+        raise Invalid({"slug": [_("An address is lower-case letters, digits and hyphens.")]})
+    if Form.objects.filter(slug=slug).exists():
+        raise Invalid({"slug": [_("Another form has this address.")]})
+    form = Form.objects.create(
+        title=title, slug=slug, description=description, schema=schema, ui=ui or {}, path=path, created_by=by
+    )
+    record("form.created", form, facts={"slug": slug})
+    make_grant(form, role=GrantRole.OWNER, principal_type=PrincipalType.USER, principal_member=by)
+    return form
+
+
+@transaction.atomic
+def update_form(form: Form, *, by: Member, **changes: Any) -> Form:
+    """Change the draft; published versions stay as they are. Raises Invalid, Forbidden."""
+    demand(form, by, "edit")
+    form = Form.objects.select_for_update().get(pk=form.pk)
+    for name in CHANGEABLE & set(changes):
+        setattr(form, name, changes[name])
+    check_draft(form.schema, form.ui, form.path)
+    form.changed_at = clock.now()
+    form.save()
+    record("form.changed", form, facts={"fields": sorted(changes), "sha256": digest(form.schema, form.ui)})
+    return form
+
+
+@transaction.atomic
+def publish(form: Form, *, by: Member) -> FormVersion:
+    """Freeze the draft and its path as the next version. Raises Refused without a path, Invalid for what does not hold."""
+    demand(form, by, "edit")
+    form = Form.objects.select_for_update().get(pk=form.pk)
+    if form.path is None:
+        raise Refused(_("Give the form an approval path before you publish it."), code="no_path", field="path")
+    check_draft(form.schema, form.ui, form.path)
+    path_version = publish_path(form.approval_path, title=form.title, definition=form.path, by=by)
+    sha256 = digest(form.schema, form.ui)
+    last = form.versions.order_by("-number").first()
+    version = FormVersion.objects.create(
+        form=form,
+        number=last.number + 1 if last else 1,
+        title=form.title,
+        schema=form.schema,
+        ui=form.ui,
+        sha256=sha256,
+        path_version=path_version,
+        published_by=by,
+        published_at=clock.now(),
+    )
+    form.live_version, form.approval_path = version, path_version.path
+    form.save()
+    facts = {"version": version.number, "sha256": sha256, "path_sha256": path_version.sha256}
+    record("form.published", form, version, facts=facts)
+    return version
+
+
+def check_draft(schema: Any, ui: Any, path: Any) -> None:
+    """All that is wrong with a draft, in one Invalid."""
+    errors: dict[str, list[Any]] = {}
+    checks = [lambda: read_spec(schema, ui)] + ([lambda: check_path(path)] if path is not None else [])
+    for check in checks:
+        try:
+            check()  # type: ignore[operator]
+        except Invalid as fault:
+            errors |= fault.errors
+    if errors:
+        raise Invalid(errors)

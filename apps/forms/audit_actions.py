@@ -1,0 +1,17 @@
+"""What this room writes into the audit log."""
+
+from django.utils.translation import gettext_lazy as _
+
+ACTIONS = {
+    "form.created": _("Created a form"),
+    "form.changed": _("Changed the draft of a form"),
+    "form.published": _("Published a form"),
+    "access.granted": _("Granted access to a form"),
+    "access.revoked": _("Revoked access to a form"),
+    "draft.started": _("Started to fill a form"),
+    "submission.sent": _("Sent a submission"),
+    "attachment.added": _("Attached a file"),
+    "attachment.removed": _("Removed a file from a draft"),
+    "attachment.downloaded": _("Downloaded a file"),
+    "attachment.corrupt": _("Refused a file whose content has changed"),
+}

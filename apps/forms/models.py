@@ -1,0 +1,287 @@
+"""Forms, their frozen versions and grants; submissions, revisions and files."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, ClassVar, Self
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts.models import Member, TeamMember
+from apps.accounts.rules import Role
+from apps.approvals.models import Case, CaseState, PathVersion, asked_about
+from apps.approvals.models import Path as ApprovalPath
+from apps.tenants import clock
+from apps.tenants.models import Access, TenantForeignKey, TenantManager, TenantModel, TenantQuerySet
+
+from .rules.spec import Spec, read_spec
+
+
+class GrantRole(models.TextChoices):
+    OWNER = "OWNER", _("owner: manages access and sees submissions")
+    EDITOR = "EDITOR", _("editor: changes the form")
+    REVIEWER = "REVIEWER", _("reviewer: sees submissions")
+
+
+class PrincipalType(models.TextChoices):
+    USER = "USER", _("person")
+    ROLE = "ROLE", _("role")
+    TEAM = "TEAM", _("team")
+
+
+class FormQuerySet(TenantQuerySet["Form"]):
+    def visible_to(self, member: Member) -> Self:
+        """Forms with any grant for the member, and the published ones that they may fill."""
+        granted = Q(Exists(Grant.objects.matching(member).filter(form=OuterRef("pk"))))
+        return self.filter(granted | Q(live_version__isnull=False)) if fills(member) else self.filter(granted)
+
+    def fillable_by(self, member: Member) -> Self:
+        """Published forms that the member may fill."""
+        return self.filter(live_version__isnull=False) if fills(member) else self.none()
+
+    def granted_to(self, member: Member, *roles: GrantRole) -> Self:
+        """Forms on which the member holds one of these roles."""
+        return self.filter(Exists(Grant.objects.matching(member).filter(form=OuterRef("pk"), role__in=roles)))
+
+
+def fills(member: Member) -> bool:
+    """Filling is open to owners and members; a viewer only reads."""
+    return member.role in {Role.OWNER, Role.MEMBER}
+
+
+class Form(TenantModel):
+    """A questionnaire. Submissions always point at one of its frozen versions; `schema`, `ui`, `path` are the draft."""
+
+    audit_type: ClassVar[str] = "form"
+
+    title = models.CharField(_("title"), max_length=200)
+    slug = models.SlugField(_("address"), max_length=63)
+    description = models.TextField(_("description"), blank=True)
+    schema = models.JSONField()
+    ui = models.JSONField(default=dict)
+    path = models.JSONField(null=True)
+    approval_path = TenantForeignKey(ApprovalPath, models.PROTECT, null=True, related_name="+")
+    live_version = TenantForeignKey("forms.FormVersion", models.PROTECT, null=True, related_name="+")
+    created_by = TenantForeignKey(Member, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    changed_at = models.DateTimeField(default=clock.now)
+
+    objects = TenantManager.from_queryset(FormQuerySet)()
+
+    class Meta:
+        verbose_name = _("form")
+        constraints = [models.UniqueConstraint(fields=["tenant", "slug"], name="forms_form_slug")]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def audit_label(self) -> str:
+        return self.slug
+
+
+class FormVersion(TenantModel):
+    """A form as it was published, with the path it runs on; the app's role can add versions and change none."""
+
+    access: ClassVar[Access] = Access.APPEND
+    audit_type: ClassVar[str] = "form_version"
+
+    form = TenantForeignKey(Form, models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    title = models.CharField(max_length=200)
+    schema = models.JSONField()
+    ui = models.JSONField()
+    sha256 = models.CharField(max_length=64)
+    path_version = TenantForeignKey(PathVersion, models.PROTECT, null=True, related_name="+")
+    published_by = TenantForeignKey(Member, models.PROTECT, related_name="+")
+    published_at = models.DateTimeField(default=clock.now, editable=False)
+
+    objects: ClassVar[TenantManager[FormVersion]] = TenantManager()  # type: ignore[misc]
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "form", "number"], name="forms_version_number")]
+
+    @property
+    def spec(self) -> Spec:
+        """The form as one value; read once a process, since a version never changes."""
+        return _spec(self.sha256, self)
+
+
+class _Frozen:
+    """A cache key with its version riding along."""
+
+    def __init__(self, sha256: str, version: FormVersion) -> None:
+        self.sha256, self.version = sha256, version
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Frozen) and other.sha256 == self.sha256
+
+    def __hash__(self) -> int:
+        return hash(self.sha256)
+
+
+def _spec(sha256: str, version: FormVersion) -> Spec:
+    return _read(_Frozen(sha256, version))
+
+
+@lru_cache(maxsize=256)
+def _read(key: _Frozen) -> Spec:
+    return read_spec(key.version.schema, key.version.ui)
+
+
+class GrantQuerySet(TenantQuerySet["Grant"]):
+    def matching(self, member: Member) -> Self:
+        """Rows whose principal is the member, their role, or a team of theirs."""
+        teams = TeamMember.objects.filter(member=member).values("team_id")
+        return self.filter(
+            Q(principal_type=PrincipalType.USER, principal_member=member)
+            | Q(principal_type=PrincipalType.ROLE, principal_role=member.role)
+            | Q(principal_type=PrincipalType.TEAM, principal_team__in=teams)
+        )
+
+
+class Grant(TenantModel):
+    """One row of a form's access list: a person, a role or a team holds OWNER, EDITOR or REVIEWER."""
+
+    audit_type: ClassVar[str] = "grant"
+
+    form = TenantForeignKey(Form, models.CASCADE, related_name="grants")
+    principal_type = models.CharField(max_length=8, choices=PrincipalType.choices)
+    principal_member = TenantForeignKey(Member, models.CASCADE, null=True, related_name="+")
+    principal_role = models.CharField(max_length=16, blank=True)
+    principal_team = TenantForeignKey("accounts.Team", models.CASCADE, null=True, related_name="+")
+    role = models.CharField(max_length=16, choices=GrantRole.choices)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    objects = TenantManager.from_queryset(GrantQuerySet)()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "form", "principal_type", "principal_member", "principal_role", "principal_team", "role"],
+                nulls_distinct=False,
+                name="forms_grant_once",
+            )
+        ]
+
+    @property
+    def principal_id(self) -> str:
+        """The id of the person or team, or the name of the role."""
+        return str(self.principal_member_id or self.principal_team_id or self.principal_role)
+
+
+class SubmissionQuerySet(TenantQuerySet["Submission"]):
+    def visible_to(self, member: Member) -> Self:
+        """One's own; those of forms where one owns or reviews, once sent; those one was asked to decide on."""
+        forms = Form.objects.granted_to(member, GrantRole.OWNER, GrantRole.REVIEWER).values("pk")
+        sent = Q(case__isnull=False)
+        return self.filter(
+            Q(submitter=member) | (sent & Q(form__in=forms)) | (sent & Q(pk__in=asked_about(member)))
+        )
+
+    def in_state(self, state: str) -> Self:
+        """Drafts have no case; every other state is the case's."""
+        return self.filter(case__isnull=True) if state == Submission.DRAFT else self.filter(case__state=state)
+
+    def with_all(self) -> Self:
+        return self.select_related("form", "form_version", "case", "submitter__user", "current_revision")
+
+
+class Submission(TenantModel):
+    """A filled form, pinned to a version. Its state is its case's; without one it is a draft."""
+
+    audit_type: ClassVar[str] = "submission"
+    DRAFT: ClassVar[str] = "draft"
+
+    form = TenantForeignKey(Form, models.PROTECT, related_name="submissions")
+    form_version = TenantForeignKey(FormVersion, models.PROTECT, related_name="+")
+    submitter = TenantForeignKey(Member, models.PROTECT, related_name="submissions")
+    reference = models.CharField(max_length=40, blank=True)
+    title = models.CharField(max_length=200, blank=True)
+    case = TenantForeignKey(Case, models.PROTECT, null=True, related_name="+")
+    draft_data = models.JSONField(default=dict)
+    current_revision = TenantForeignKey("forms.Revision", models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    changed_at = models.DateTimeField(default=clock.now)
+    submitted_at = models.DateTimeField(null=True)
+
+    objects = TenantManager.from_queryset(SubmissionQuerySet)()
+
+    class Meta:
+        verbose_name = _("submission")
+        indexes = [
+            models.Index(fields=["tenant", "form", "-changed_at"], name="forms_submission_form"),
+            models.Index(fields=["tenant", "submitter", "-changed_at"], name="forms_submission_submitter"),
+        ]
+
+    @property
+    def audit_label(self) -> str:
+        return self.reference
+
+    @property
+    def state(self) -> str:
+        return self.case.state if self.case else self.DRAFT
+
+    @property
+    def state_label(self) -> Any:
+        return CaseState(self.case.state).label if self.case else _("draft")
+
+    @property
+    def is_editable(self) -> bool:
+        """Whether its submitter may still change answers."""
+        return self.state in {self.DRAFT, CaseState.CHANGES_REQUESTED}
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in {CaseState.IN_REVIEW, CaseState.CHANGES_REQUESTED}
+
+
+class Revision(TenantModel):
+    """The answers as they were sent; each correction is another one, and none is ever changed."""
+
+    access: ClassVar[Access] = Access.APPEND
+    audit_type: ClassVar[str] = "revision"
+
+    submission = TenantForeignKey(Submission, models.PROTECT, related_name="revisions")
+    number = models.PositiveIntegerField()
+    data = models.JSONField()
+    sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    objects: ClassVar[TenantManager[Revision]] = TenantManager()  # type: ignore[misc]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "submission", "number"], name="forms_revision_number")
+        ]
+
+
+class Attachment(TenantModel):
+    """A file of a submission; its bytes lie below their SHA-256, apart for each tenant."""
+
+    audit_type: ClassVar[str] = "attachment"
+
+    submission = TenantForeignKey(Submission, models.CASCADE, related_name="attachments")
+    field = models.CharField(max_length=40)
+    name = models.CharField(max_length=255)
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField()
+    content_type = models.CharField(max_length=100)
+    uploaded_at = models.DateTimeField(default=clock.now, editable=False)
+
+    objects: ClassVar[TenantManager[Attachment]] = TenantManager()  # type: ignore[misc]
+
+
+class ReferenceCounter(TenantModel):
+    """The last number given under a prefix in a year."""
+
+    prefix = models.CharField(max_length=8)
+    year = models.PositiveSmallIntegerField()
+    value = models.PositiveIntegerField(default=0)
+
+    objects: ClassVar[TenantManager[ReferenceCounter]] = TenantManager()  # type: ignore[misc]
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "prefix", "year"], name="forms_counter_once")]

@@ -1,0 +1,105 @@
+"""Answers as a person reads them: on the submission's page, the reviewer's, and before sending."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from apps.tenants.slots import slots
+
+from .models import Attachment
+from .rules.answers import read_answers
+from .rules.spec import Field, Kind, Spec
+
+CURRENCIES = {"USD": "$", "EUR": "€", "GBP": "£"}
+
+
+@dataclass
+class Shown:
+    """One answered field; `table` for repeated rows, `files` for attachments."""
+
+    field: Field
+    text: str = ""
+    header: list[str] = field(default_factory=list)
+    table: list[list[str]] = field(default_factory=list)
+    numeric: list[bool] = field(default_factory=list)
+    files: list[Attachment] = field(default_factory=list)
+
+
+@dataclass
+class ShownSection:
+    title: str
+    items: list[Shown]
+
+
+def shown(spec: Spec, data: dict[str, Any], files: list[Attachment]) -> list[ShownSection]:
+    """Every field that shows for these answers, in order."""
+    visible = read_answers(spec, data).shown
+    names = _names(spec, data)
+    sections = []
+    for section in spec.sections:
+        items = [_item(item, data.get(item.name), files, names) for item in section.fields if item.name in visible]
+        if items:
+            sections.append(ShownSection(section.title, items))
+    return sections
+
+
+def amount(cents: int, currency: str) -> str:
+    """`$ 48,200.00` from cents."""
+    return f"{CURRENCIES.get(currency, currency)} {Decimal(cents) / 100:,.2f}".strip()
+
+
+def _item(item: Field, value: Any, files: list[Attachment], names: dict[Any, str]) -> Shown:
+    if item.kind is Kind.FILE:
+        listed = set(value or [])
+        return Shown(item, files=[file for file in files if str(file.pk) in listed])
+    if item.kind is Kind.ROWS:
+        rows = [[text(column, row.get(column.name), names) for column in item.columns] for row in value or []]
+        numeric = [column.kind in {Kind.INTEGER, Kind.MONEY} for column in item.columns]
+        return Shown(item, header=[column.label for column in item.columns], table=rows, numeric=numeric)
+    return Shown(item, text=text(item, value, names))
+
+
+def text(item: Field, value: Any, names: dict[Any, str]) -> str:
+    """One value in words."""
+    if value is None or value == "" or value == []:
+        return ""
+    options = dict(item.options)
+    if item.kind is Kind.MONEY and isinstance(value, int):
+        return amount(value, item.currency)
+    if item.kind is Kind.YES_NO:
+        return _("yes") if value is True else _("no")
+    if item.kind is Kind.CHOICE:
+        return options.get(value, str(value))
+    if item.kind is Kind.CHOICES:
+        return ", ".join(options.get(one, str(one)) for one in value)
+    if item.kind is Kind.PERSON:
+        return names.get(str(value), str(value))
+    if item.kind is Kind.DATE:
+        try:
+            return date_format(date.fromisoformat(value), "D j F Y")
+        except ValueError:
+            return str(value)
+    return str(value)
+
+
+def _names(spec: Spec, data: dict[str, Any]) -> dict[Any, str]:
+    """Names of the people that answers point at."""
+    wanted: set[UUID] = set()
+    for item in spec.fields:
+        values = [data.get(item.name)] if item.kind is Kind.PERSON else []
+        for column in item.columns:
+            if column.kind is Kind.PERSON:
+                values += [row.get(column.name) for row in data.get(item.name) or []]
+        for value in values:
+            try:
+                wanted.add(UUID(str(value)))
+            except ValueError:
+                continue
+    return {str(key): name for key, name in slots.actor_names(wanted).items()} if wanted else {}

@@ -1,0 +1,21 @@
+from django.urls import path
+
+from .views import catalogue, filling, reviewing
+
+app_name = "forms"
+urlpatterns = [
+    path("forms/", catalogue.forms, name="list"),
+    path("forms/new/", catalogue.new, name="new"),
+    path("forms/<slug:slug>/", catalogue.form, name="form"),
+    path("forms/<slug:slug>/edit/", catalogue.edit, name="edit"),
+    path("forms/<slug:slug>/fill/", filling.fill, name="fill"),
+    path("forms/<slug:slug>/preview/", filling.preview, name="preview"),
+    path("submissions/", reviewing.submissions, name="submissions"),
+    path("submissions/<uuid:pk>/", reviewing.submission, name="submission"),
+    path("submissions/<uuid:pk>/edit/", filling.draft, name="draft"),
+    path("submissions/<uuid:pk>/check/", filling.check, name="check"),
+    path("submissions/<uuid:pk>/withdraw/", reviewing.withdraw, name="withdraw"),
+    path("files/<uuid:pk>/", reviewing.download, name="download"),
+    path("tasks/", reviewing.tasks, name="tasks"),
+    path("tasks/<uuid:pk>/", reviewing.task, name="task"),
+]

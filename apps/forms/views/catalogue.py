@@ -1,0 +1,104 @@
+"""Forms: the list, one form, and its draft as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+
+from apps.tenants.context import require
+from apps.tenants.pages import PageRequest, page, refusal_on, turl
+from apps.tenants.refusals import Invalid, Refused, flatten
+
+from .. import actions
+from ..access import capabilities, demand
+from ..inputs import FormInput
+from ..models import Form, Submission
+
+EXAMPLE_SCHEMA = {
+    "type": "object",
+    "properties": {"question": {"type": "string", "title": "A question", "maxLength": 200}},
+    "required": ["question"],
+}
+EXAMPLE_PATH = {
+    "steps": [
+        {"key": "owner", "name": "Owner", "approvers": [{"type": "role", "id": "owner"}], "quorum": {"kind": "any"}}
+    ]
+}
+
+
+def forms(request: PageRequest, tenant: str) -> HttpResponse:
+    """Forms that I may fill or work on."""
+    require("forms.read")
+    rows = Form.objects.visible_to(request.member).select_related("live_version").order_by("title")
+    return page(request, "forms/list.html", {"forms": rows, "may_create": request.context.allows("forms.create")})
+
+
+def form(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
+    """What a form is for, its path and its versions; POST publishes its draft."""
+    found = _visible(request, slug)
+    may = capabilities(found, request.member)
+    fault: Any = None
+    if request.method == "POST":
+        try:
+            actions.publish(found, by=request.member)
+            return redirect(turl(request, "forms:form", slug=slug))
+        except (Refused, Invalid) as refused:
+            fault = refused
+    context = {
+        "form": found,
+        "may": may,
+        "fault": fault,
+        "faults": list(flatten(fault.errors)) if isinstance(fault, Invalid) else [],
+        "steps": found.live_version.path_version.steps if found.live_version and found.live_version.path_version else (),
+        "versions": found.versions.select_related("published_by__user").order_by("-number")[:20],
+        "grants": found.grants.select_related("principal_member__user", "principal_team").order_by("created_at"),
+        "drafts": Submission.objects.filter(form=found, submitter=request.member).in_state(Submission.DRAFT),
+    }
+    return page(request, "forms/form.html", context, status=422 if fault else 200)
+
+
+def new(request: PageRequest, tenant: str) -> HttpResponse:
+    """A new form, from JSON."""
+    require("forms.create")
+    start = {"schema": EXAMPLE_SCHEMA, "ui": {}, "path": EXAMPLE_PATH}
+    asked = FormInput(request.POST or None, initial=start)
+    if request.method == "POST" and asked.is_valid():
+        with refusal_on(asked):
+            made = actions.create_form(by=request.member, **_cleaned(asked))
+            return redirect(turl(request, "forms:form", slug=made.slug))
+    return page(request, "forms/edit.html", {"input": asked}, status=422 if asked.errors else 200)
+
+
+def edit(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
+    """The draft of a form; published versions stay as they are."""
+    found = _visible(request, slug)
+    demand(found, request.member, "edit")
+    start = {
+        "title": found.title,
+        "slug": found.slug,
+        "description": found.description,
+        "schema": found.schema,
+        "ui": found.ui,
+        "path": found.path,
+    }
+    asked = FormInput(request.POST or None, initial=start)
+    asked.fields["slug"].disabled = True
+    if request.method == "POST" and asked.is_valid():
+        changes = _cleaned(asked)
+        changes.pop("slug")
+        with refusal_on(asked):
+            actions.update_form(found, by=request.member, **changes)
+            return redirect(turl(request, "forms:form", slug=slug))
+    return page(request, "forms/edit.html", {"input": asked, "form": found}, status=422 if asked.errors else 200)
+
+
+def _visible(request: PageRequest, slug: str) -> Form:
+    rows = Form.objects.visible_to(request.member).select_related("live_version__path_version", "created_by__user")
+    return get_object_or_404(rows, slug=slug)
+
+
+def _cleaned(asked: FormInput) -> dict[str, Any]:
+    found = dict(asked.cleaned_data)
+    return found | {"ui": found["ui"] or {}, "path": found["path"] or None}

@@ -1,0 +1,142 @@
+"""Submissions and tasks: what was sent, where it stands, and the decision."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.core.paginator import Paginator
+from django.http import FileResponse, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext_lazy
+
+from apps.approvals import actions as approvals
+from apps.approvals.models import Assignment, AssignmentState, CaseState
+from apps.approvals.timeline import earlier_rounds, route_of
+from apps.tenants.context import require
+from apps.tenants.pages import PageRequest, page, refusal_on, turl
+from apps.tenants.refusals import Conflict
+
+from .. import actions
+from ..inputs import DecisionInput
+from ..models import Attachment, Form, Submission
+from ..show import shown
+
+PAGE_SIZE = 25
+STATES = [("draft", gettext_lazy("draft")), *CaseState.choices]
+
+
+def submissions(request: PageRequest, tenant: str) -> HttpResponse:
+    """Submissions that I may see; filters in the address."""
+    rows = Submission.objects.visible_to(request.member).with_all().order_by("-changed_at", "-id")
+    asked = {key: request.GET.get(key, "") for key in ("state", "form", "mine", "q")}
+    if asked["state"] in dict(STATES):
+        rows = rows.in_state(asked["state"])
+    if asked["form"]:
+        rows = rows.filter(form__slug=asked["form"])
+    if asked["mine"]:
+        rows = rows.filter(submitter=request.member)
+    if asked["q"]:
+        rows = rows.filter(reference__istartswith=asked["q"].strip()) | rows.filter(title__icontains=asked["q"].strip())
+    query = request.GET.copy()
+    query.pop("page", None)
+    context = {
+        "shown": Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
+        "asked": asked,
+        "states": STATES,
+        "forms": Form.objects.visible_to(request.member).order_by("title"),
+        "query": query.urlencode(),
+    }
+    return page(request, "forms/submissions.html", context)
+
+
+def submission(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
+    """One submission: answers, files, where it stands, and what I can do now."""
+    found = _visible(request, pk)
+    if found.state == Submission.DRAFT:
+        return redirect(turl(request, "forms:draft", pk=pk))
+    mine = found.submitter_id == request.member.pk
+    asked = Assignment.objects.of(request.member).waiting().filter(step__case_id=found.case_id).first()
+    context = _context(found) | {"mine": mine, "task": asked, "sent": "sent" in request.GET}
+    return page(request, "forms/submission.html", context)
+
+
+def withdraw(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
+    """POST takes an open submission back."""
+    found = _visible(request, pk)
+    if request.method == "POST":
+        actions.withdraw(found, by=request.member)
+    return redirect(turl(request, "forms:submission", pk=pk))
+
+
+def tasks(request: PageRequest, tenant: str) -> HttpResponse:
+    """What waits for me, the oldest first; and what I have decided."""
+    require("tasks.decide")
+    mine = Assignment.objects.of(request.member).with_case()
+    done = mine.filter(state=AssignmentState.DECIDED).prefetch_related("decisions").order_by("-step__opened_at")
+    context = {"tasks": mine.waiting(), "done": done[:PAGE_SIZE]}
+    return page(request, "forms/tasks.html", context)
+
+
+def task(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
+    """A submission for its reviewer: what was asked, the decision, the history. POST decides."""
+    require("tasks.decide")
+    assignment = get_object_or_404(Assignment.objects.of(request.member).with_case(), pk=pk)
+    found = get_object_or_404(Submission.objects.with_all(), pk=assignment.step.case.subject_id)
+    asked = DecisionInput(request.POST or None)
+    status, stale = 200, ""
+    if request.method == "POST":
+        status = 422
+        if asked.is_valid():
+            try:
+                with refusal_on(asked):
+                    approvals.decide(assignment, by=request.member, **asked.cleaned_data)
+                    return redirect(turl(request, "forms:task", pk=pk) + "?decided=1")
+            except Conflict as conflict:
+                status, stale = 409, str(conflict.detail)
+    context = _context(found) | {
+        "assignment": assignment,
+        "decision": asked,
+        "stale": stale,
+        "decided": "decided" in request.GET,
+        "is_open": assignment.state == AssignmentState.OPEN,
+        "said": assignment.decisions.first(),  # type: ignore[attr-defined]
+        "next_task": Assignment.objects.of(request.member).waiting().exclude(pk=pk).first(),
+    }
+    return page(request, "forms/task.html", context, status=status)
+
+
+def download(request: PageRequest, tenant: str, pk: UUID) -> FileResponse:
+    """A file of a submission that I may see."""
+    rows = Attachment.objects.filter(submission__in=Submission.objects.visible_to(request.member))
+    return file_answer(get_object_or_404(rows.select_related("submission"), pk=pk), request.member)
+
+
+def file_answer(attachment: Attachment, member: Any) -> FileResponse:
+    """The bytes as a download that no browser runs or shows."""
+    place = actions.download(attachment, by=member)
+    answer = FileResponse(
+        place.open("rb"), as_attachment=True, filename=attachment.name, content_type="application/octet-stream"
+    )
+    answer["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    answer["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+def _visible(request: PageRequest, pk: UUID) -> Submission:
+    rows = Submission.objects.visible_to(request.member).with_all().select_related("case__path_version")
+    return get_object_or_404(rows, pk=pk)
+
+
+def _context(found: Submission) -> dict[str, Any]:
+    """What the submitter's and the reviewer's page share."""
+    assert found.case is not None
+    assert found.current_revision is not None
+    files = list(Attachment.objects.filter(submission=found))
+    return {
+        "submission": found,
+        "revision": found.current_revision,
+        "sections": shown(found.form_version.spec, found.current_revision.data, files),
+        "route": route_of(found.case),
+        "earlier": earlier_rounds(found.case),
+    }

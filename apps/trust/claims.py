@@ -1,0 +1,137 @@
+"""Every sentence of the Security page, in one register.
+
+A claim is live only with code, tests and a probe that is run on the installation which shows it; a test holds that.
+Whatever lacks one of these stands under "not built yet", with what is there said plainly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.tenants.refusals import Text
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence. `code` and `tests` are paths below the project; `probe` is a key of slots.probes."""
+
+    key: str
+    title: Text
+    sentence: Text
+    live: bool = False
+    probe: str = ""
+    code: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        "tenant_isolation",
+        _("Tenant filter and row-level security"),
+        _("Every table of a tenant has row-level security, enabled and forced; the app refuses to start otherwise."),
+        True,
+        "trust.wall",
+        ("apps/tenants/policies.py", "apps/tenants/catalogue.py", "apps/tenants/backend/base.py"),
+        ("tests/attack/test_the_wall.py",),
+    ),
+    Claim(
+        "role_separation",
+        _("Separate database roles"),
+        _("Web and worker run as a database role that is no superuser, owns no table and cannot bypass policies."),
+        True,
+        "trust.role",
+        ("apps/tenants/roles.py",),
+        ("tests/attack/test_the_wall.py",),
+    ),
+    Claim(
+        "audit_chain",
+        _("Audit chain"),
+        _("Every act is an entry in a hash chain per tenant, written in the transaction of the act and verified on demand."),
+        True,
+        "audit.chain",
+        ("apps/audit/actions.py", "apps/audit/chain.py", "apps/audit/verify.py"),
+        ("tests/unit/test_audit.py",),
+    ),
+    Claim(
+        "append_only",
+        _("Append-only log"),
+        _("The app's database role can add audit entries and can neither change, delete nor number them."),
+        True,
+        "audit.append_only",
+        ("apps/audit/models.py", "apps/tenants/catalogue.py"),
+        ("tests/unit/test_audit.py",),
+    ),
+    Claim(
+        "short_tokens",
+        _("Short-lived signed tokens"),
+        _("Access tokens are Ed25519-signed and live five minutes; a refresh token works once, and reuse ends its family."),
+        True,
+        "trust.tokens",
+        ("apps/accounts/tokens.py", "apps/accounts/actions/families.py"),
+        ("tests/api/test_tokens.py",),
+    ),
+    Claim(
+        "gateway",
+        _("Gateway"),
+        _("One table lists every open path; any other needs a tenant claim that matches an active membership."),
+        True,
+        "trust.doors",
+        ("apps/accounts/doors.py", "apps/accounts/gateway.py"),
+        ("tests/attack/test_the_doors.py",),
+    ),
+    Claim(
+        "four_eyes",
+        _("Nobody approves their own"),
+        _("Whoever sends a submission is never asked to decide on it, and a step without enough people stands still."),
+        True,
+        "trust.four_eyes",
+        ("apps/approvals/actions/cases.py", "apps/approvals/actions/deciding.py"),
+        ("tests/unit/test_approvals.py",),
+    ),
+    Claim(
+        "attachments",
+        _("Private attachments"),
+        _("Files are stored by their SHA-256, checked again at each download, given out as inert downloads, and audited."),
+        True,
+        "forms.private_files",
+        ("apps/forms/store.py", "apps/forms/actions/files.py"),
+        ("tests/api/test_attachments.py",),
+    ),
+    Claim(
+        "headers",
+        _("Security headers"),
+        _("Pages carry a strict Content Security Policy with nonces and Trusted Types, and cannot be framed."),
+        True,
+        "trust.headers",
+        ("apps/accounts/headers.py", "orkestra/settings/security.py"),
+        ("tests/attack/test_the_doors.py", "tests/browser/test_the_story.py"),
+    ),
+    Claim("signed_context", _("Signed tenant context"), _("Injected SQL could bind another tenant; signing the context ends that.")),
+    Claim("revocation", _("Revocation list"), _("An access token cannot be taken back within its five minutes.")),
+    Claim("form_acl", _("Per-form access lists"), _("Grants decide on the API and in pages; a page to manage them is not there yet.")),
+    Claim("quotas", _("Quotas and plans"), _("Nothing limits how much a tenant uses.")),
+    Claim("trial", _("Trial"), _("There are no trials, and so no locks at their end.")),
+    Claim("flags", _("Feature flags"), _("There are no feature flags.")),
+    Claim("ai", _("AI budget and ledger"), _("There is no AI in Orkestra yet.")),
+    Claim("backup", _("Verified backups"), _("There is no backup command; use PostgreSQL's own and copy the folder of files.")),
+    Claim("csp_reports", _("CSP reports"), _("Violations of the policy are not collected.")),
+    Claim("webhooks_in", _("Inbound webhooks"), _("No webhook is received.")),
+    Claim("webhooks_out", _("Outbound webhooks"), _("No webhook is sent.")),
+    Claim("mfa_sso", _("MFA and single sign-on"), _("People sign in by e-mail and password only.")),
+    Claim("rbac_pages", _("Roles page"), _("The matrix is enforced and on the API; a page that shows it is not there yet.")),
+    Claim("observability", _("Metrics and alerts"), _("Logs are JSON with a request id; there are no metrics and no security events yet.")),
+    Claim("signed_log", _("Signed and anchored log"), _("The chain's head is not signed or kept elsewhere: a database administrator could rewrite all of it.")),
+    Claim("disclosure", _("Vulnerability reports"), _("There is an address to write to; a form with a measured answer time is not there yet.")),
+)
+
+
+def live() -> list[Claim]:
+    """What holds now, each with its probe."""
+    return [claim for claim in CLAIMS if claim.live]
+
+
+def missing() -> list[Claim]:
+    """What is not built yet."""
+    return [claim for claim in CLAIMS if not claim.live]

@@ -1,0 +1,126 @@
+"""Functions that check a claim on the running system; each looks at the thing itself, not at a setting that names it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import jwt
+import structlog
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from django.db import connection
+from django.db.models import F
+from django.test import RequestFactory
+from django.utils.translation import gettext as _
+
+from apps.accounts import tokens
+from apps.accounts.doors import RULES, Door, rule_of
+from apps.accounts.headers import HEADERS
+from apps.approvals.models import Decision
+from apps.tenants import catalogue, clock
+from apps.tenants.context import current
+from apps.tenants.ids import new_id
+from apps.tenants.roles import APP
+from apps.tenants.slots import Finding, Probe, slots
+
+from .claims import Claim
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A claim with what its probe saw, and when."""
+
+    claim: Claim
+    finding: Finding
+    at: datetime
+
+    @property
+    def key(self) -> str:
+        return {True: "holds", False: "broken", None: "unknown"}[self.finding.holds]
+
+    @property
+    def word(self) -> str:
+        return {True: _("holds"), False: _("broken"), None: _("unknown")}[self.finding.holds]
+
+
+def check(claim: Claim) -> Checked:
+    """Run the claim's probe now. A probe that fails is unknown, never green."""
+    probe = slots.probes.get(claim.probe)
+    if probe is None:
+        return Checked(claim, Finding(None, _("No probe is there.")), clock.now())
+    try:
+        finding = probe.run()
+    except Exception as error:
+        # Whatever goes wrong inside a probe means that nobody knows; the page must say just that.
+        log.exception("probe_failed", probe=claim.probe)
+        finding = Finding(None, _("The check itself failed (%(kind)s).") % {"kind": type(error).__name__})
+    return Checked(claim, finding, clock.now())
+
+
+def wall() -> Finding:
+    found = catalogue.coverage()
+    if found["faults"]:
+        return Finding(False, _("%(n)s differences from the declared wall.") % {"n": found["faults"]})
+    text = _("%(walled)s tables of tenants walled, %(global)s without a tenant, each declared with its reason.")
+    return Finding(True, text % found)
+
+
+def role() -> Finding:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        name, powerful = cursor.fetchone()
+        cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tableowner = current_user")
+        (owned,) = cursor.fetchone()
+    return Finding(name == APP and not powerful and not owned, _("This page was read as %(role)s.") % {"role": name})
+
+
+def short_tokens() -> Finding:
+    """Sign a token as sign-in would, and read back what it says."""
+    now = clock.now()
+    token = tokens.issue_access(user=UUID(int=1), tenant=None, family=new_id(), auth_time=now, amr="probe")
+    header = jwt.get_unverified_header(token)
+    claims = jwt.decode(token, options={"verify_signature": False})
+    minutes = timedelta(seconds=claims["exp"] - claims["iat"])
+    holds = header["alg"] == "EdDSA" and minutes <= timedelta(minutes=5)
+    return Finding(holds, _("A token signed now is %(alg)s and lives %(n)s s.") % {"alg": header["alg"], "n": minutes.seconds})
+
+
+def doors() -> Finding:
+    opened = [rule for rule in RULES if rule.door is Door.PUBLIC]
+    closed = rule_of("/probe/unknown") is None and rule_of("/api/v1/unknown") is not None
+    closed = closed and rule_of("/api/v1/unknown").door is Door.TENANT_API  # type: ignore[union-attr]
+    return Finding(closed, _("%(n)s open paths in the table; an unknown one is refused.") % {"n": len(opened)})
+
+
+def four_eyes() -> Finding:
+    """No stored decision of the tenant in force is by the person who sent the submission."""
+    if current().tenant is None:
+        return Finding(True, _("The rule is part of every step; each tenant's home page checks its own decisions."))
+    bad = Decision.objects.filter(person_id=F("step__case__requester_id")).count()
+    total = Decision.objects.count()
+    return Finding(bad == 0, _("%(bad)s of %(total)s decisions by the person who sent it.") % {"bad": bad, "total": total})
+
+
+def headers() -> Finding:
+    """Ask our own page for its headers."""
+    host = settings.PUBLIC_URL.split("://", 1)[-1]
+    request = RequestFactory().get("/healthz/live", headers={"host": host})
+    answer = WSGIHandler().get_response(request)
+    missing = [name for name in HEADERS if answer.get(name) != HEADERS[name]]
+    policy = answer.get("Content-Security-Policy", "")
+    holds = not missing and "default-src 'none'" in policy and "unsafe" not in policy
+    return Finding(holds, _("An answer made now carries the policy and %(n)s headers.") % {"n": len(HEADERS)})
+
+
+PROBES = (
+    Probe("trust.wall", wall),
+    Probe("trust.role", role),
+    Probe("trust.tokens", short_tokens),
+    Probe("trust.doors", doors),
+    Probe("trust.four_eyes", four_eyes),
+    Probe("trust.headers", headers),
+)
