@@ -46,7 +46,7 @@ def start_draft(form: Form, *, by: Member, data: dict[str, Any] | None = None) -
 @transaction.atomic
 def save_draft(submission: Submission, *, data: dict[str, Any], by: Member) -> Submission:
     """Keep what was typed, right or wrong; files stay as they are. Raises Forbidden, Conflict."""
-    submission = Submission.objects.select_for_update().select_related("form_version").get(pk=submission.pk)
+    submission = Submission.objects.select_for_update(of=("self",)).select_related("form_version").get(pk=submission.pk)
     check_editable(submission, by)
     files = {item.name for item in submission.form_version.spec.fields if item.kind is Kind.FILE}
     kept = {name: value for name, value in submission.draft_data.items() if name in files}

@@ -73,8 +73,19 @@ def is_empty(value: Any) -> bool:
 
 def facts(spec: Spec, data: dict[str, Any]) -> dict[str, Any]:
     """Answers as conditions see them: a field without an answer is null, false, or an empty list, never missing."""
-    blank: dict[Kind, Any] = {Kind.ROWS: [], Kind.CHOICES: [], Kind.FILE: [], Kind.YES_NO: False}
-    return {item.name: data.get(item.name, blank.get(item.kind)) for item in spec.fields}
+    return {item.name: _fact(item, data.get(item.name)) for item in spec.fields}
+
+
+def _fact(item: Field, value: Any) -> Any:
+    if value is None:
+        blank: dict[Kind, Any] = {Kind.ROWS: [], Kind.CHOICES: [], Kind.FILE: [], Kind.YES_NO: False}
+        return blank.get(item.kind)
+    if item.kind is Kind.ROWS and isinstance(value, list):
+        return [
+            {column.name: _fact(column, row.get(column.name)) for column in item.columns} if isinstance(row, dict) else row
+            for row in value
+        ]
+    return value
 
 
 def _size_fault(given: dict[str, Any]) -> str:
