@@ -9,6 +9,7 @@ from uuid import UUID
 from allauth.account.adapter import get_adapter
 from django.core.exceptions import ValidationError
 from django.urls import path
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -112,7 +113,7 @@ def _my_tenant(user: User, asked: dict[str, Any]) -> UUID:
 
 
 class MeView(PublicView):
-    @extend_schema(responses=serializers.DictField())
+    @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: ApiRequest) -> Response:
         """The person of the token, the tenant it opens, and the tenants they could switch to."""
         user, acting = request.user, current()
@@ -154,7 +155,7 @@ class MemberViewSet(ReadOnlyTenantViewSet[Member]):
     serializer_class = MemberSerializer
     needs = {"list": "members.read", "retrieve": "members.read"}
 
-    def get_queryset(self) -> Any:
+    def rows(self) -> Any:
         return Member.objects.select_related("user")
 
 
@@ -164,7 +165,7 @@ class TeamViewSet(ReadOnlyTenantViewSet[Team]):
     serializer_class = TeamSerializer
     needs = {"list": "members.read", "retrieve": "members.read"}
 
-    def get_queryset(self) -> Any:
+    def rows(self) -> Any:
         return Team.objects.all()
 
 
@@ -173,8 +174,9 @@ class RolesView(APIView):
 
     needs = {"get": "members.read"}
 
-    @extend_schema(responses=serializers.DictField())
+    @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: ApiRequest) -> Response:
+        """What each tenant role may do at most."""
         return Response({str(role): sorted(MATRIX[role]) for role in Role})
 
 

@@ -9,7 +9,7 @@ class AccountsConfig(AppConfig):
         from apps.audit.catalogue import register
         from apps.tenants.slots import slots
 
-        from . import people
+        from . import people, schema  # noqa: F401  registers the bearer scheme
         from .audit_actions import ACTIONS
 
         register(ACTIONS)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from django.conf import settings
+from django.utils.formats import date_format
 
 from apps.accounts.models import Member
 from apps.audit.actions import Target
@@ -20,6 +23,10 @@ def subject_of(case: Case) -> Target:
 def task_waits(case: Case, step: CaseStep, assignment: Assignment) -> None:
     """To the person who is asked."""
     person = assignment.person
+    due = ""
+    if step.due_at:
+        zone = Tenant.objects.get(pk=case.tenant_id).timezone
+        due = f"{date_format(step.due_at.astimezone(ZoneInfo(zone)), 'DATETIME_FORMAT')} ({zone})"
     _send(
         case,
         person,
@@ -27,7 +34,7 @@ def task_waits(case: Case, step: CaseStep, assignment: Assignment) -> None:
         f"task:{assignment.pk}",
         f"tasks/{assignment.pk}/",
         step=step.name,
-        due=step.due_at.isoformat() if step.due_at else "",
+        due=due,
     )
 
 

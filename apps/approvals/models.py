@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import Member
 from apps.tenants import clock
+from apps.tenants.fields import OrderedJSON
 from apps.tenants.models import Access, TenantForeignKey, TenantManager, TenantModel, TenantQuerySet
 
 from .rules.definition import Step, read_path
@@ -24,7 +25,7 @@ class CaseState(models.TextChoices):
 
 
 class StepState(models.TextChoices):
-    OPEN = "open", _("waits for a decision")
+    OPEN = "open", _("being decided")
     APPROVED = "approved", _("approved")
     REJECTED = "rejected", _("rejected")
     SENT_BACK = "sent_back", _("sent back")
@@ -67,7 +68,7 @@ class PathVersion(TenantModel):
 
     path = TenantForeignKey(Path, models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
-    definition = models.JSONField()
+    definition = OrderedJSON()
     sha256 = models.CharField(max_length=64)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from .models import Case, CaseStep, StepState
+from django.utils.translation import gettext as _
+
+from .models import Case, CaseStep, Decision, StepState
 
 UPCOMING = "upcoming"
 
@@ -16,6 +18,7 @@ class Said:
 
     who: str
     verdict: str
+    word: str
     reason: str
     at: datetime
 
@@ -69,10 +72,18 @@ def _stop(row: CaseStep) -> Stop:
         due_at=row.due_at,
         opened_at=row.opened_at,
         reason=row.reason,
-        said=tuple(Said(d.person.name, d.verdict, d.reason, d.decided_at) for d in decisions),
+        said=tuple(_said(decision) for decision in decisions),
     )
 
 
+def _said(row: Decision) -> Said:
+    words = {"approve": _("approved"), "reject": _("rejected"), "send_back": _("sent back")}
+    return Said(row.person.name, row.verdict, words[row.verdict], row.reason, row.decided_at)
+
+
 def _quorum(kind: str, n: int, eligible: int) -> str:
-    of = f" of {eligible}" if eligible else ""
-    return {"any": f"any one{of}", "all": f"all{of}", "count": f"{n}{of}"}[kind]
+    """How many must approve, in words; `eligible` is 0 while nobody was asked."""
+    if not eligible:
+        return {"any": _("any one"), "all": _("all"), "count": _("at least %(n)s") % {"n": n}}[kind]
+    words = {"any": _("any one of %(of)s"), "all": _("all of %(of)s"), "count": _("%(n)s of %(of)s")}[kind]
+    return words % {"n": n, "of": eligible}

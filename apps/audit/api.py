@@ -59,7 +59,7 @@ class EntryViewSet(ReadOnlyTenantViewSet[Entry]):
         seal(current_tenant())
         return super().list(request, *args, **kwargs)
 
-    def get_queryset(self) -> Any:
+    def rows(self) -> Any:
         rows = Entry.objects.prefetch_related("seals")
         if self.action != "list":
             return rows

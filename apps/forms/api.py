@@ -54,7 +54,7 @@ class FormViewSet(TenantViewSet[Form]):
         "audit": "forms.read", "submissions": "forms.read",
     }  # fmt: skip
 
-    def get_queryset(self) -> Any:
+    def rows(self) -> Any:
         return Form.objects.visible_to(self.request.member).select_related("live_version__path_version")
 
     @extend_schema(request=FormInputSerializer, responses={201: FormSerializer})
@@ -143,7 +143,7 @@ class SubmissionViewSet(ReadOnlyTenantViewSet[Submission]):
         ["list", "retrieve", "partial_update", "submit", "withdraw", "attachments"], "submissions.read"
     )
 
-    def get_queryset(self) -> Any:
+    def rows(self) -> Any:
         return Submission.objects.visible_to(self.request.member).with_all().select_related("form_version__path_version")
 
     @extend_schema(request=DraftInputSerializer, responses=SubmissionSerializer)
@@ -213,7 +213,7 @@ class TaskViewSet(ReadOnlyTenantViewSet[Assignment]):
         """Tasks assigned to me, the open ones unless `state` says otherwise."""
         return super().list(request, *args, **kwargs)
 
-    def get_queryset(self) -> Any:
+    def rows(self) -> Any:
         rows = Assignment.objects.of(self.request.member).with_case()
         if self.action != "list":
             return rows

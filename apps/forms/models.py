@@ -14,6 +14,7 @@ from apps.accounts.rules import Role
 from apps.approvals.models import Case, CaseState, PathVersion, asked_about
 from apps.approvals.models import Path as ApprovalPath
 from apps.tenants import clock
+from apps.tenants.fields import OrderedJSON
 from apps.tenants.models import Access, TenantForeignKey, TenantManager, TenantModel, TenantQuerySet
 
 from .rules.spec import Spec, read_spec
@@ -59,9 +60,9 @@ class Form(TenantModel):
     title = models.CharField(_("title"), max_length=200)
     slug = models.SlugField(_("address"), max_length=63)
     description = models.TextField(_("description"), blank=True)
-    schema = models.JSONField()
-    ui = models.JSONField(default=dict)
-    path = models.JSONField(null=True)
+    schema = OrderedJSON()
+    ui = OrderedJSON(default=dict)
+    path = OrderedJSON(null=True)
     approval_path = TenantForeignKey(ApprovalPath, models.PROTECT, null=True, related_name="+")
     live_version = TenantForeignKey("forms.FormVersion", models.PROTECT, null=True, related_name="+")
     created_by = TenantForeignKey(Member, models.PROTECT, related_name="+")
@@ -91,8 +92,8 @@ class FormVersion(TenantModel):
     form = TenantForeignKey(Form, models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
     title = models.CharField(max_length=200)
-    schema = models.JSONField()
-    ui = models.JSONField()
+    schema = OrderedJSON()
+    ui = OrderedJSON()
     sha256 = models.CharField(max_length=64)
     path_version = TenantForeignKey(PathVersion, models.PROTECT, null=True, related_name="+")
     published_by = TenantForeignKey(Member, models.PROTECT, related_name="+")

@@ -53,6 +53,15 @@ class Base(viewsets.GenericViewSet[ModelT]):
             setattr(made, name, getattr(request, name, None))
         return made
 
+    def rows(self) -> Any:
+        """The rows this person may see; the one source of list and detail."""
+        raise NotImplementedError
+
+    def get_queryset(self) -> Any:
+        if getattr(self, "swagger_fake_view", False):
+            return self.serializer_class.Meta.model._base_manager.none()  # type: ignore[union-attr]
+        return self.rows()
+
     def get_object(self) -> ModelT:
         """The row of the address, or 404; a malformed id is an unknown one."""
         try:

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import Member
-from apps.accounts.rules import Role
+from apps.accounts.rules import MATRIX, Role
 from apps.audit.actions import record
 from apps.tenants import clock
 from apps.tenants.models import Tenant
@@ -22,6 +22,7 @@ from ..models import Assignment, AssignmentState, Case, CaseState, CaseStep, Pat
 from ..rules import deadlines, quorum, route
 from ..rules.definition import Step
 
+DECIDING_ROLES = tuple(role for role, held in MATRIX.items() if "tasks.decide" in held)
 OPEN_STATES = (CaseState.IN_REVIEW, CaseState.CHANGES_REQUESTED)
 
 
@@ -153,7 +154,7 @@ def _open(case: Case, step: Step, steps: tuple[Step, ...]) -> None:
 
 
 def eligible(step: Step, *, requester: UUID) -> list[Member]:
-    """Active members whom the step names, viewers and the requester left out, each once."""
+    """Active members whom the step names and whose role decides, without the requester, each once."""
     named = Q(pk__in=[])
     for approver in step.approvers:
         if approver.type == "team":
@@ -162,7 +163,7 @@ def eligible(step: Step, *, requester: UUID) -> list[Member]:
             named |= Q(role=approver.id)
         else:
             named |= Q(pk=approver.id)
-    people = Member.objects.active().filter(named).exclude(role=Role.VIEWER).exclude(pk=requester)
+    people = Member.objects.active().filter(named, role__in=DECIDING_ROLES).exclude(pk=requester)
     return list(people.select_related("user").order_by("pk"))
 
 

@@ -8,7 +8,6 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import Member
-from apps.accounts.rules import Role
 from apps.audit.actions import record
 from apps.tenants import clock
 from apps.tenants.refusals import Conflict, Forbidden, Invalid, NotFound
@@ -17,7 +16,7 @@ from .. import mails
 from ..models import Assignment, AssignmentState, Case, CaseState, CaseStep, Decision, StepState, Verdict
 from ..rules.definition import Quorum, QuorumKind
 from ..rules.quorum import Outcome, outcome
-from .cases import advance, close_open_steps, end
+from .cases import DECIDING_ROLES, advance, close_open_steps, end
 
 LONGEST_REASON = 4000
 
@@ -63,7 +62,7 @@ def _check(
         raise Conflict(_("You have decided on this already."), code="already_decided")
     if case.subject_revision != revision:
         raise Conflict(_("The submission has changed since you opened it; read it again."), code="stale_revision")
-    person = Member.objects.active().filter(pk=by.pk).exclude(role=Role.VIEWER).first()
+    person = Member.objects.active().filter(pk=by.pk, role__in=DECIDING_ROLES).first()
     if person is None or case.requester_id == by.pk:
         raise Forbidden(_("You may not decide on this."))
     if verdict not in Verdict.values:

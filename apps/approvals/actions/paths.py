@@ -27,7 +27,13 @@ def publish_path(path: Path | None, *, title: str, definition: dict[str, Any], b
     if errors := _missing(steps):
         raise Invalid(errors)
     digest = hashlib.sha256(canonical.encode(definition)).hexdigest()
-    path = path or Path.objects.create(title=title)
+    if path is None:
+        path = Path.objects.create(title=title)
+    else:
+        # Two people who publish at once must not take the same number.
+        path = Path.objects.select_for_update().get(pk=path.pk)
+        path.title = title
+        path.save()
     last = path.versions.order_by("-number").first()
     if last is not None and last.sha256 == digest:
         return last

@@ -17,6 +17,8 @@ from ..conditions import Condition, compile_condition
 MOST_STEPS = 30
 MOST_APPROVERS = 20
 MOST_BUSINESS_DAYS = 365
+MOST_APPROVALS = 1000
+LONGEST_GROUP = 40
 KEY = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 
 
@@ -44,7 +46,7 @@ class Approver:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a path. Steps that share a group run in parallel."""
+    """One step of a path. Steps that share a group run in parallel; without a group a step runs alone."""
 
     key: str
     name: str
@@ -53,6 +55,11 @@ class Step:
     when: Condition
     due_business_days: int | None
     group: str
+
+    @property
+    def stage(self) -> tuple[str, str]:
+        """Equal for the steps that run together; a group named like a step's key does not catch that step."""
+        return ("group", self.group) if self.group else ("step", self.key)
 
 
 class Reader:
@@ -70,7 +77,7 @@ class Reader:
             self.wrong(place, _("This must be an object."))
             return {}
         for key in sorted(set(value) - known):
-            self.wrong(f"{place}.{key}", _("This is not supported here."))
+            self.wrong(f"{place}.{key}", _("This is not supported here yet; leave it out."))
         for key in sorted(needed - set(value)):
             self.wrong(f"{place}.{key}", _("This is missing."))
         return value
@@ -78,6 +85,9 @@ class Reader:
     def text(self, value: Any, place: str, longest: int = 200) -> str:
         if not isinstance(value, str) or not value.strip() or len(value) > longest:
             self.wrong(place, _("This must be a text of 1 to %(n)s characters.") % {"n": longest})
+            return ""
+        if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+            self.wrong(place, _("This has a character that cannot be stored."))
             return ""
         return value.strip()
 
@@ -103,10 +113,6 @@ def _step(reader: Reader, row: Any, place: str) -> Step:
     key = found.get("key", "")
     if "key" in found and not (isinstance(key, str) and KEY.match(key)):
         reader.wrong(f"{place}.key", _("A key is lower-case letters, digits and _, starting with a letter."))
-    group = found.get("group", key)
-    if not isinstance(group, str) or not group:
-        reader.wrong(f"{place}.group", _("A group is a text."))
-        group = ""
     return Step(
         key=str(key),
         name=reader.text(found["name"], f"{place}.name") if "name" in found else "",
@@ -114,7 +120,7 @@ def _step(reader: Reader, row: Any, place: str) -> Step:
         quorum=_quorum(reader, found.get("quorum", {"kind": "any"}), f"{place}.quorum"),
         when=_when(reader, found.get("when", "true"), f"{place}.when"),
         due_business_days=_due(reader, found["due"], f"{place}.due") if "due" in found else None,
-        group=group,
+        group=reader.text(found["group"], f"{place}.group", LONGEST_GROUP) if "group" in found else "",
     )
 
 
@@ -126,7 +132,7 @@ def _approvers(reader: Reader, rows: Any, place: str) -> tuple[Approver, ...]:
     for index, row in enumerate(rows):
         at = f"{place}.{index}"
         found = reader.mapping(row, at, {"type", "id"}, {"type", "id"})
-        kind, identity = found.get("type"), str(found.get("id", ""))
+        kind, identity = str(found.get("type")), str(found.get("id", ""))
         if kind not in {"team", "role", "user"}:
             reader.wrong(f"{at}.type", _("An approver is a team, a role or a user."))
         elif kind == "role" and identity not in {"owner", "member"}:
@@ -134,20 +140,22 @@ def _approvers(reader: Reader, rows: Any, place: str) -> tuple[Approver, ...]:
         elif kind != "role" and not _is_id(identity):
             reader.wrong(f"{at}.id", _("This is not an id."))
         else:
-            made.append(Approver(str(kind), identity))
+            made.append(Approver(kind, identity if kind == "role" else str(UUID(identity))))
     return tuple(made)
 
 
 def _quorum(reader: Reader, value: Any, place: str) -> Quorum:
     found = reader.mapping(value, place, {"kind", "n"}, {"kind"})
-    kind, n = found.get("kind"), found.get("n", 0)
+    kind, n = str(found.get("kind")), found.get("n", 0)
     if kind not in {item.value for item in QuorumKind}:
-        reader.wrong(f"{place}.kind", _("A quorum is any, all or count; %(kind)s is not supported yet.") % {"kind": kind})
+        if "kind" in found:
+            text = _("A quorum is any, all or count; %(kind)s is not supported yet.") % {"kind": kind[:40]}
+            reader.wrong(f"{place}.kind", text)
         return Quorum(QuorumKind.ALL)
     if kind != "count" and "n" in found:
         reader.wrong(f"{place}.n", _("Only a count has a number."))
-    if kind == "count" and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
-        reader.wrong(f"{place}.n", _("A count needs a whole number from 1 up."))
+    if kind == "count" and (isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MOST_APPROVALS):
+        reader.wrong(f"{place}.n", _("A count needs a whole number from 1 to %(n)s.") % {"n": MOST_APPROVALS})
         n = 1
     return Quorum(QuorumKind(kind), n if kind == "count" else 0)
 
@@ -171,14 +179,14 @@ def _due(reader: Reader, value: Any, place: str) -> int | None:
 
 def _check_keys(reader: Reader, steps: list[Step], place: str) -> None:
     seen: set[str] = set()
-    groups: list[str] = []
+    stages: list[tuple[str, str]] = []
     for index, step in enumerate(steps):
         if step.key in seen:
             reader.wrong(f"{place}.steps.{index}.key", _("This key is used twice."))
         seen.add(step.key)
-        if groups and step.group != groups[-1] and step.group in groups:
+        if step.group and step.stage in stages[:-1] and step.stage != stages[-1]:
             reader.wrong(f"{place}.steps.{index}.group", _("Steps of a group must stand next to each other."))
-        groups.append(step.group)
+        stages.append(step.stage)
 
 
 def _is_id(text: str) -> bool:

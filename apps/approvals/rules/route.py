@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from ..conditions import ConditionError
 from .definition import Step
 
@@ -29,9 +31,13 @@ class Next:
 
 
 def after(steps: Sequence[Step], states: Mapping[str, str], facts: dict[str, Any]) -> Next:
-    """What follows once every step that was opened is finished. A condition without an answer stops the path."""
+    """What follows once every step that was opened is finished.
+
+    A condition without an answer stops the path, and so does a path of which no step applies: nothing is approved
+    without a person who approved it.
+    """
     skipped: list[str] = []
-    for _group, members in groupby(steps, key=lambda step: step.group):
+    for _stage, members in groupby(steps, key=lambda step: step.stage):
         waiting = [step for step in members if states.get(step.key, "waiting") not in FINISHED]
         opening: list[str] = []
         for step in waiting:
@@ -42,4 +48,6 @@ def after(steps: Sequence[Step], states: Mapping[str, str], facts: dict[str, Any
             (opening if holds else skipped).append(step.key)
         if opening:
             return Next(open=tuple(opening), skip=tuple(skipped))
+    if "approved" not in states.values():
+        return Next(skip=tuple(skipped[:-1]), stuck=steps[-1].key, reason=_("No step of the path applies."))
     return Next(skip=tuple(skipped))
