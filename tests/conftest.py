@@ -23,9 +23,7 @@ from . import cast, database
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(
-    django_db_blocker: Any, worker_id: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[None]:
+def django_db_setup(django_db_blocker: Any, worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """One database for each test process."""
     if "ORKESTRA_TEST_ADMIN_URL" not in os.environ:
         pytest.exit("Tests need servers: run them by scripts/test.", returncode=3)

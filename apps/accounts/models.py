@@ -81,9 +81,9 @@ class MembershipManager(models.Manager["Member"]):
     def of(self, user: UUID) -> models.QuerySet[Member]:
         """Active memberships in active tenants, by the tenant's name."""
         rows = self.get_queryset().select_related("tenant", "user")
-        return rows.filter(
-            user_id=user, is_active=True, user__is_active=True, tenant__is_active=True
-        ).order_by("tenant__name")
+        return rows.filter(user_id=user, is_active=True, user__is_active=True, tenant__is_active=True).order_by(
+            "tenant__name"
+        )
 
 
 class Member(TenantModel):

@@ -75,6 +75,4 @@ def _send(case: Case, to: Member, template: str, dedupe: str, page: str, **more:
         "link": f"{settings.PUBLIC_URL}/t/{tenant.slug}/{page}",
         **more,
     }
-    queue_mail(
-        to=to.email, template=f"approvals/mail/{template}", context=context, dedupe=dedupe, user_id=to.user_id
-    )
+    queue_mail(to=to.email, template=f"approvals/mail/{template}", context=context, dedupe=dedupe, user_id=to.user_id)

@@ -23,7 +23,9 @@ def chain() -> Finding:
         return Finding(None, _("The log is too long to walk while you wait; the hourly job verifies it."))
     if not found.whole:
         return Finding(False, _("The chain breaks at entry #%(seq)s.") % {"seq": found.first_bad})
-    text = ngettext("%(n)s entry, whole from the first to the last", "%(n)s entries, whole from the first to the last", found.sealed)
+    text = ngettext(
+        "%(n)s entry, whole from the first to the last", "%(n)s entries, whole from the first to the last", found.sealed
+    )
     return Finding(True, text % {"n": found.sealed})
 
 

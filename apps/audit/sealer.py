@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import connections, transaction
 
-from apps.tenants.context import tenant_context, TenantContext
+from apps.tenants.context import TenantContext, tenant_context
 from apps.tenants.ids import new_id
 
 from .chain import START, chain_of, leaf_of
@@ -58,9 +58,7 @@ def _seal_batch(tenant: UUID) -> int:
         for entry_id, body in cursor.fetchall():
             leaf = leaf_of(bytes(body))
             head = chain_of(head, leaf)
-            seals.append(
-                Seal(id=new_id(), tenant_id=tenant, seq=seq, entry_id=entry_id, leaf=leaf, chain=head)
-            )
+            seals.append(Seal(id=new_id(), tenant_id=tenant, seq=seq, entry_id=entry_id, leaf=leaf, chain=head))
             seq += 1
         Seal.objects.db_manager(ALIAS).bulk_create(seals)
     return len(seals)

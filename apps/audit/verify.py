@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -84,10 +85,8 @@ def recent_verification() -> Verification | None:
 
 def remember(made: Verification) -> None:
     """Keep a verification for the pages of the next minute; the cache may be away."""
-    try:
+    with contextlib.suppress(RedisError):
         cache.set("audit.verification", made, RECENT_SECONDS)
-    except RedisError:
-        pass
 
 
 def _batches() -> Iterator[list[Seal]]:

@@ -144,7 +144,9 @@ class SubmissionViewSet(ReadOnlyTenantViewSet[Submission]):
     )
 
     def rows(self) -> Any:
-        return Submission.objects.visible_to(self.request.member).with_all().select_related("form_version__path_version")
+        return (
+            Submission.objects.visible_to(self.request.member).with_all().select_related("form_version__path_version")
+        )
 
     @extend_schema(request=DraftInputSerializer, responses=SubmissionSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -169,7 +171,9 @@ class SubmissionViewSet(ReadOnlyTenantViewSet[Submission]):
 
     @extend_schema(methods=["get"], responses=AttachmentSerializer(many=True))
     @extend_schema(
-        methods=["post"], request={"multipart/form-data": AttachmentInputSerializer}, responses={201: AttachmentSerializer}
+        methods=["post"],
+        request={"multipart/form-data": AttachmentInputSerializer},
+        responses={201: AttachmentSerializer},
     )
     @action(detail=True, methods=["get", "post"])
     def attachments(self, request: Request, pk: str) -> Response:

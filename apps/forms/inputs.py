@@ -132,9 +132,7 @@ def draw(
     return made
 
 
-def _control(
-    item: Field, data: dict[str, Any], answers: Answers, files: Any, people: Any, blank_rows: str
-) -> Control:
+def _control(item: Field, data: dict[str, Any], answers: Answers, files: Any, people: Any, blank_rows: str) -> Control:
     value = answers.data.get(item.name) if item.computed is not None else data.get(item.name)
     control = Control(
         field=item,

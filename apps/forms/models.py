@@ -161,7 +161,15 @@ class Grant(TenantModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "form", "principal_type", "principal_member", "principal_role", "principal_team", "role"],
+                fields=[
+                    "tenant",
+                    "form",
+                    "principal_type",
+                    "principal_member",
+                    "principal_role",
+                    "principal_team",
+                    "role",
+                ],
                 nulls_distinct=False,
                 name="forms_grant_once",
             )
@@ -178,9 +186,7 @@ class SubmissionQuerySet(TenantQuerySet["Submission"]):
         """One's own; those of forms where one owns or reviews, once sent; those one was asked to decide on."""
         forms = Form.objects.granted_to(member, GrantRole.OWNER, GrantRole.REVIEWER).values("pk")
         sent = Q(case__isnull=False)
-        return self.filter(
-            Q(submitter=member) | (sent & Q(form__in=forms)) | (sent & Q(pk__in=asked_about(member)))
-        )
+        return self.filter(Q(submitter=member) | (sent & Q(form__in=forms)) | (sent & Q(pk__in=asked_about(member))))
 
     def in_state(self, state: str) -> Self:
         """Drafts have no case; every other state is the case's."""
@@ -254,9 +260,7 @@ class Revision(TenantModel):
     objects: ClassVar[TenantManager[Revision]] = TenantManager()  # type: ignore[misc]
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["tenant", "submission", "number"], name="forms_revision_number")
-        ]
+        constraints = [models.UniqueConstraint(fields=["tenant", "submission", "number"], name="forms_revision_number")]
 
 
 class Attachment(TenantModel):

@@ -50,7 +50,18 @@ class FormSerializer(serializers.ModelSerializer[Form]):
 
     class Meta:
         model = Form
-        fields = ["id", "title", "slug", "description", "schema", "ui", "path", "live_version", "created_at", "changed_at"]
+        fields = [
+            "id",
+            "title",
+            "slug",
+            "description",
+            "schema",
+            "ui",
+            "path",
+            "live_version",
+            "created_at",
+            "changed_at",
+        ]
 
 
 class FormVersionSerializer(serializers.ModelSerializer[FormVersion]):

@@ -62,7 +62,9 @@ def content_type_of(name: str, head: bytes) -> str:
     extension = name.rpartition(".")[2].lower()
     if extension not in TYPES:
         known = ", ".join(sorted(TYPES))
-        raise Invalid({"file": [_("%(name)s: only these kinds of file are taken: %(known)s.") % {"name": name, "known": known}]})
+        raise Invalid(
+            {"file": [_("%(name)s: only these kinds of file are taken: %(known)s.") % {"name": name, "known": known}]}
+        )
     content_type, starts = TYPES[extension]
     fits = head.startswith(starts) if starts else _is_text(head)
     if not fits:

@@ -129,7 +129,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         problem = Problem(str(error.detail), code=str(error.default_code))
         problem.status, problem.title = error.status_code, str(error.default_detail)
         response = problem_response(problem)
-        for name, value in (getattr(error, "auth_header", None) and {"WWW-Authenticate": error.auth_header} or {}).items():  # type: ignore[attr-defined]
+        for name, value in (
+            (getattr(error, "auth_header", None) and {"WWW-Authenticate": error.auth_header}) or {}
+        ).items():  # type: ignore[attr-defined]
             response[name] = value
         return response
     return None

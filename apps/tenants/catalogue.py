@@ -132,7 +132,10 @@ def _policy_faults(cursor: Any) -> Iterator[str]:
                 if "orkestra_tenant()" not in (text or "") or "tenant_id" not in (text or ""):
                     yield f"policy {policy} on {table} does not compare tenant_id with the bound tenant"
     for table in sorted(set(expected) | set(found)):
-        missing, extra = expected.get(table, set()) - found.get(table, set()), found.get(table, set()) - expected.get(table, set())
+        missing, extra = (
+            expected.get(table, set()) - found.get(table, set()),
+            found.get(table, set()) - expected.get(table, set()),
+        )
         if missing or extra:
             yield f"policies on {table}: missing {sorted(missing)}, undeclared {sorted(extra)}"
 

@@ -25,7 +25,9 @@ def _faults(model: type[TenantModel]) -> Iterator[Error]:
         yield Error(f"{meta.label} has no TenantPolicy.", obj=model, id="tenants.E001")
     for constraint in meta.constraints:
         if isinstance(constraint, models.UniqueConstraint) and "tenant" not in constraint.fields:
-            yield Error(f"{meta.label}: unique constraint {constraint.name} lacks tenant.", obj=model, id="tenants.E002")
+            yield Error(
+                f"{meta.label}: unique constraint {constraint.name} lacks tenant.", obj=model, id="tenants.E002"
+            )
     for index in meta.indexes:
         if not index.fields or index.fields[0] not in {"tenant", "-tenant"}:
             yield Error(f"{meta.label}: index {index.name} must start with tenant.", obj=model, id="tenants.E003")

@@ -50,7 +50,9 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def page(request: HttpRequest, template: str, context: Mapping[str, Any] | None = None, status: int = 200) -> HttpResponse:
+def page(
+    request: HttpRequest, template: str, context: Mapping[str, Any] | None = None, status: int = 200
+) -> HttpResponse:
     """Render a tenant's page in its shell."""
     return render(request, template, {**shell(request), **(context or {})}, status=status)
 
@@ -68,5 +70,3 @@ def refusal_on(form: Form) -> Iterator[None]:
     except Invalid as invalid:
         for place, text in flatten(invalid.errors):
             form.add_error(place if place in form.fields else None, str(text))
-
-

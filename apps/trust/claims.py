@@ -48,7 +48,9 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "audit_chain",
         _("Audit chain"),
-        _("Every act is an entry in a hash chain per tenant, written in the transaction of the act and verified on demand."),
+        _(
+            "Every act is an entry in a hash chain per tenant, written in the transaction of the act and verified on demand."
+        ),
         True,
         "audit.chain",
         ("apps/audit/actions.py", "apps/audit/chain.py", "apps/audit/verify.py"),
@@ -66,7 +68,9 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "short_tokens",
         _("Short-lived signed tokens"),
-        _("Access tokens are Ed25519-signed and live five minutes; a refresh token works once, and reuse ends its family."),
+        _(
+            "Access tokens are Ed25519-signed and live five minutes; a refresh token works once, and reuse ends its family."
+        ),
         True,
         "trust.tokens",
         ("apps/accounts/tokens.py", "apps/accounts/actions/families.py"),
@@ -93,7 +97,9 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "attachments",
         _("Private attachments"),
-        _("Files are stored by their SHA-256, checked again at each download, given out as inert downloads, and audited."),
+        _(
+            "Files are stored by their SHA-256, checked again at each download, given out as inert downloads, and audited."
+        ),
         True,
         "forms.private_files",
         ("apps/forms/store.py", "apps/forms/actions/files.py"),
@@ -108,22 +114,50 @@ CLAIMS: tuple[Claim, ...] = (
         ("apps/accounts/headers.py", "orkestra/settings/security.py"),
         ("tests/attack/test_the_doors.py", "tests/browser/test_the_story.py"),
     ),
-    Claim("signed_context", _("Signed tenant context"), _("Injected SQL could bind another tenant; signing the context ends that.")),
+    Claim(
+        "signed_context",
+        _("Signed tenant context"),
+        _("Injected SQL could bind another tenant; signing the context ends that."),
+    ),
     Claim("revocation", _("Revocation list"), _("An access token cannot be taken back within its five minutes.")),
-    Claim("form_acl", _("Per-form access lists"), _("Grants decide on the API and in pages; a page to manage them is not there yet.")),
+    Claim(
+        "form_acl",
+        _("Per-form access lists"),
+        _("Grants decide on the API and in pages; a page to manage them is not there yet."),
+    ),
     Claim("quotas", _("Quotas and plans"), _("Nothing limits how much a tenant uses.")),
     Claim("trial", _("Trial"), _("There are no trials, and so no locks at their end.")),
     Claim("flags", _("Feature flags"), _("There are no feature flags.")),
     Claim("ai", _("AI budget and ledger"), _("There is no AI in Orkestra yet.")),
-    Claim("backup", _("Verified backups"), _("There is no backup command; use PostgreSQL's own and copy the folder of files.")),
+    Claim(
+        "backup",
+        _("Verified backups"),
+        _("There is no backup command; use PostgreSQL's own and copy the folder of files."),
+    ),
     Claim("csp_reports", _("CSP reports"), _("Violations of the policy are not collected.")),
     Claim("webhooks_in", _("Inbound webhooks"), _("No webhook is received.")),
     Claim("webhooks_out", _("Outbound webhooks"), _("No webhook is sent.")),
     Claim("mfa_sso", _("MFA and single sign-on"), _("People sign in by e-mail and password only.")),
-    Claim("rbac_pages", _("Roles page"), _("The matrix is enforced and on the API; a page that shows it is not there yet.")),
-    Claim("observability", _("Metrics and alerts"), _("Logs are JSON with a request id; there are no metrics and no security events yet.")),
-    Claim("signed_log", _("Signed and anchored log"), _("The chain's head is not signed or kept elsewhere: a database administrator could rewrite all of it.")),
-    Claim("disclosure", _("Vulnerability reports"), _("There is an address to write to; a form with a measured answer time is not there yet.")),
+    Claim(
+        "rbac_pages",
+        _("Roles page"),
+        _("The matrix is enforced and on the API; a page that shows it is not there yet."),
+    ),
+    Claim(
+        "observability",
+        _("Metrics and alerts"),
+        _("Logs are JSON with a request id; there are no metrics and no security events yet."),
+    ),
+    Claim(
+        "signed_log",
+        _("Signed and anchored log"),
+        _("The chain's head is not signed or kept elsewhere: a database administrator could rewrite all of it."),
+    ),
+    Claim(
+        "disclosure",
+        _("Vulnerability reports"),
+        _("There is an address to write to; a form with a measured answer time is not there yet."),
+    ),
 )
 
 

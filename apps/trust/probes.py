@@ -86,7 +86,9 @@ def short_tokens() -> Finding:
     claims = jwt.decode(token, options={"verify_signature": False})
     minutes = timedelta(seconds=claims["exp"] - claims["iat"])
     holds = header["alg"] == "EdDSA" and minutes <= timedelta(minutes=5)
-    return Finding(holds, _("A token signed now is %(alg)s and lives %(n)s s.") % {"alg": header["alg"], "n": minutes.seconds})
+    return Finding(
+        holds, _("A token signed now is %(alg)s and lives %(n)s s.") % {"alg": header["alg"], "n": minutes.seconds}
+    )
 
 
 def doors() -> Finding:
@@ -102,7 +104,9 @@ def four_eyes() -> Finding:
         return Finding(True, _("The rule is part of every step; each tenant's home page checks its own decisions."))
     bad = Decision.objects.filter(person_id=F("step__case__requester_id")).count()
     total = Decision.objects.count()
-    return Finding(bad == 0, _("%(bad)s of %(total)s decisions by the person who sent it.") % {"bad": bad, "total": total})
+    return Finding(
+        bad == 0, _("%(bad)s of %(total)s decisions by the person who sent it.") % {"bad": bad, "total": total}
+    )
 
 
 def headers() -> Finding:

@@ -29,9 +29,7 @@ def landing(request: HttpRequest) -> HttpResponse:
 def security(request: HttpRequest) -> HttpResponse:
     """Both lists: what holds, with the result of each probe run now, and what is not built yet."""
     checked = [check(claim) for claim in claims.live()]
-    return render(
-        request, "trust/security.html", {"checked": checked, "missing": claims.missing(), "at": clock.now()}
-    )
+    return render(request, "trust/security.html", {"checked": checked, "missing": claims.missing(), "at": clock.now()})
 
 
 def security_txt(request: HttpRequest) -> HttpResponse:

@@ -179,4 +179,3 @@ def _copied(home: Home, package: Path, account: Account) -> Path:
 
 def _user(account: Account | None) -> dict[str, object]:
     return {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
-

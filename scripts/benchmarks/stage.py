@@ -61,7 +61,7 @@ def free_port() -> int:
 def stage() -> Iterator[Stage]:
     """Start everything, wait until it is ready, and stop it all at the end."""
     with tempfile.TemporaryDirectory(prefix="orkestra-bench-") as folder:
-        os.chmod(folder, 0o711)  # noqa: S103  the servers' own user must pass through
+        os.chmod(folder, 0o711)
         home = Path(folder) / "home"
         made = Stage(free_port(), free_port(), home)
         environment = os.environ | {
@@ -98,7 +98,13 @@ def _yardstick(made: Stage) -> Iterator[None]:
         owner.execute("GRANT USAGE ON SCHEMA yardstick TO orkestra_app")
         owner.execute("GRANT SELECT, INSERT ON yardstick.row TO orkestra_app")
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--no-ws"]
-    command += ["--port", str(made.yardstick_port), "--workers", str(WORKERS), "scripts.benchmarks.yardstick:application"]
+    command += [
+        "--port",
+        str(made.yardstick_port),
+        "--workers",
+        str(WORKERS),
+        "scripts.benchmarks.yardstick:application",
+    ]
     with _running(command, os.environ | {"YARDSTICK_URL": urls["DATABASE_URL"]}):
         _wait(made.yardstick_port, "/rows", any_status=True)
         yield

@@ -141,7 +141,9 @@ def test_a_bad_authorization_header_never_falls_back_to_the_session(browse, acme
     assert answer.status_code == 401
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b'"x"', b'{"email": 5}', b"{}", b'{"email":"a@b.example","password":"x","no":1}'])
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b'"x"', b'{"email": 5}', b"{}", b'{"email":"a@b.example","password":"x","no":1}']
+)
 def test_a_malformed_body_gets_a_problem_naming_the_place(api, acme, body):
     answer = api.generic("POST", "/api/v1/auth/token", body, content_type="application/json")
     assert answer.status_code == 400

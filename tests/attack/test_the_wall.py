@@ -33,7 +33,9 @@ def test_the_app_runs_as_a_role_without_special_powers(wall):
         "SELECT rolname, rolsuper, rolbypassrls, rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = current_user"
     )[0]
     assert name == "orkestra_app"
-    assert not (superuser or bypasses or creates)
+    assert not superuser
+    assert not bypasses
+    assert not creates
 
 
 def test_the_catalogue_shows_no_fault(wall):
@@ -126,7 +128,7 @@ def test_the_binding_follows_the_context_inside_one_transaction_and_its_savepoin
             with pytest.raises(ZeroDivisionError), transaction.atomic():
                 with acting_as(globex.owner):
                     assert visible() == {globex.id}
-                1 / 0  # noqa: B018
+                1 / 0
             assert visible() == {acme.id}
         assert visible() == set()
 

@@ -2,7 +2,7 @@
 
 from .families import Pair, open_family, revoke, rotate
 from .people import add_member, create_person, create_team, create_tenant, join_team
-from .sessions import password_changed, reset_asked, signed_in, signed_out, sign_in_refused
+from .sessions import password_changed, reset_asked, sign_in_refused, signed_in, signed_out
 
 __all__ = [
     "Pair",

@@ -38,107 +38,208 @@ def guard(table: str, policy: str, rule: str) -> migrations.RunSQL:
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0001_initial'),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('id', models.UUIDField(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('email', models.EmailField(max_length=254, unique=True, verbose_name='e-mail')),
-                ('name', models.CharField(max_length=200, verbose_name='name')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('is_platform_admin', models.BooleanField(default=False, verbose_name='Super Admin')),
-                ('created_at', models.DateTimeField(default=apps.tenants.clock.now, editable=False, verbose_name='created')),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("email", models.EmailField(max_length=254, unique=True, verbose_name="e-mail")),
+                ("name", models.CharField(max_length=200, verbose_name="name")),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+                ("is_platform_admin", models.BooleanField(default=False, verbose_name="Super Admin")),
+                (
+                    "created_at",
+                    models.DateTimeField(default=apps.tenants.clock.now, editable=False, verbose_name="created"),
+                ),
             ],
             options={
-                'verbose_name': 'user',
-                'verbose_name_plural': 'users',
+                "verbose_name": "user",
+                "verbose_name_plural": "users",
             },
         ),
         migrations.CreateModel(
-            name='Member',
+            name="Member",
             fields=[
-                ('id', apps.tenants.models.TenantKey(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('role', models.CharField(choices=[('owner', 'owner'), ('member', 'member'), ('viewer', 'viewer')], max_length=16, verbose_name='role')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('joined_at', models.DateTimeField(default=apps.tenants.clock.now, editable=False, verbose_name='joined')),
-                ('tenant', models.ForeignKey(db_index=False, default=apps.tenants.models.default_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    apps.tenants.models.TenantKey(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("owner", "owner"), ("member", "member"), ("viewer", "viewer")],
+                        max_length=16,
+                        verbose_name="role",
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+                (
+                    "joined_at",
+                    models.DateTimeField(default=apps.tenants.clock.now, editable=False, verbose_name="joined"),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=apps.tenants.models.default_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'member',
-                'verbose_name_plural': 'members',
+                "verbose_name": "member",
+                "verbose_name_plural": "members",
             },
         ),
         migrations.CreateModel(
-            name='Team',
+            name="Team",
             fields=[
-                ('id', apps.tenants.models.TenantKey(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=200, verbose_name='name')),
-                ('slug', models.SlugField(max_length=63, verbose_name='short name')),
-                ('created_at', models.DateTimeField(default=apps.tenants.clock.now, editable=False, verbose_name='created')),
-                ('tenant', models.ForeignKey(db_index=False, default=apps.tenants.models.default_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    apps.tenants.models.TenantKey(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=200, verbose_name="name")),
+                ("slug", models.SlugField(max_length=63, verbose_name="short name")),
+                (
+                    "created_at",
+                    models.DateTimeField(default=apps.tenants.clock.now, editable=False, verbose_name="created"),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=apps.tenants.models.default_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'team',
-                'verbose_name_plural': 'teams',
+                "verbose_name": "team",
+                "verbose_name_plural": "teams",
             },
         ),
         migrations.CreateModel(
-            name='TeamMember',
+            name="TeamMember",
             fields=[
-                ('id', apps.tenants.models.TenantKey(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('member', apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='team_memberships', to='accounts.member')),
-                ('team', apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='accounts.team')),
-                ('tenant', models.ForeignKey(db_index=False, default=apps.tenants.models.default_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    apps.tenants.models.TenantKey(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "member",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="team_memberships",
+                        to="accounts.member",
+                    ),
+                ),
+                (
+                    "team",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="accounts.team",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=apps.tenants.models.default_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='TokenFamily',
+            name="TokenFamily",
             fields=[
-                ('id', models.UUIDField(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('generation', models.PositiveIntegerField(default=0)),
-                ('secret_sha256', models.BinaryField(max_length=32)),
-                ('amr', models.CharField(default='pwd', max_length=64)),
-                ('auth_time', models.DateTimeField(default=apps.tenants.clock.now)),
-                ('idle_expires_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('revoked_at', models.DateTimeField(null=True)),
-                ('tenant', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("generation", models.PositiveIntegerField(default=0)),
+                ("secret_sha256", models.BinaryField(max_length=32)),
+                ("amr", models.CharField(default="pwd", max_length=64)),
+                ("auth_time", models.DateTimeField(default=apps.tenants.clock.now)),
+                ("idle_expires_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(null=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tenants.tenant"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='member',
-            constraint=models.UniqueConstraint(fields=('tenant', 'user'), name='accounts_member_once'),
+            model_name="member",
+            constraint=models.UniqueConstraint(fields=("tenant", "user"), name="accounts_member_once"),
         ),
         migrations.AddConstraint(
-            model_name='member',
-            constraint=apps.tenants.policies.TenantPolicy(name='accounts_member_tenant'),
+            model_name="member",
+            constraint=apps.tenants.policies.TenantPolicy(name="accounts_member_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='team',
-            constraint=models.UniqueConstraint(fields=('tenant', 'slug'), name='accounts_team_slug'),
+            model_name="team",
+            constraint=models.UniqueConstraint(fields=("tenant", "slug"), name="accounts_team_slug"),
         ),
         migrations.AddConstraint(
-            model_name='team',
-            constraint=apps.tenants.policies.TenantPolicy(name='accounts_team_tenant'),
+            model_name="team",
+            constraint=apps.tenants.policies.TenantPolicy(name="accounts_team_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='teammember',
-            constraint=models.UniqueConstraint(fields=('tenant', 'team', 'member'), name='accounts_team_member_once'),
+            model_name="teammember",
+            constraint=models.UniqueConstraint(fields=("tenant", "team", "member"), name="accounts_team_member_once"),
         ),
         migrations.AddConstraint(
-            model_name='teammember',
-            constraint=apps.tenants.policies.TenantPolicy(name='accounts_teammember_tenant'),
+            model_name="teammember",
+            constraint=apps.tenants.policies.TenantPolicy(name="accounts_teammember_tenant"),
         ),
         migrations.RunSQL(POLICIES, DROP_POLICIES),
         people("accounts_user", "id"),

@@ -93,7 +93,9 @@ def _count(case: Case, step: CaseStep, verdict: Verdict) -> None:
         end(case, CaseState.REJECTED)
     elif result is Outcome.APPROVED:
         _finish(case, step, StepState.APPROVED)
-        if not CaseStep.objects.filter(case=case, round=case.round, state__in=[StepState.OPEN, StepState.STUCK]).exists():
+        if not CaseStep.objects.filter(
+            case=case, round=case.round, state__in=[StepState.OPEN, StepState.STUCK]
+        ).exists():
             advance(case)
 
 

@@ -10,156 +10,355 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0002_guard_addresses'),
-        ('tenants', '0001_initial'),
+        ("accounts", "0002_guard_addresses"),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Case',
+            name="Case",
             fields=[
-                ('id', apps.tenants.models.TenantKey(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('subject_id', models.UUIDField()),
-                ('subject_revision', models.UUIDField()),
-                ('subject_sha256', models.CharField(max_length=64)),
-                ('collection_id', models.UUIDField()),
-                ('title', models.CharField(max_length=200)),
-                ('reference', models.CharField(max_length=40)),
-                ('facts', models.JSONField()),
-                ('state', models.CharField(choices=[('in_review', 'in review'), ('changes_requested', 'changes requested'), ('approved', 'approved'), ('rejected', 'rejected'), ('withdrawn', 'withdrawn')], default='in_review', max_length=24)),
-                ('round', models.PositiveSmallIntegerField(default=1)),
-                ('opened_at', models.DateTimeField(default=apps.tenants.clock.now)),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('requester', apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member')),
-                ('tenant', models.ForeignKey(db_index=False, default=apps.tenants.models.default_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    apps.tenants.models.TenantKey(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("subject_id", models.UUIDField()),
+                ("subject_revision", models.UUIDField()),
+                ("subject_sha256", models.CharField(max_length=64)),
+                ("collection_id", models.UUIDField()),
+                ("title", models.CharField(max_length=200)),
+                ("reference", models.CharField(max_length=40)),
+                ("facts", models.JSONField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("in_review", "in review"),
+                            ("changes_requested", "changes requested"),
+                            ("approved", "approved"),
+                            ("rejected", "rejected"),
+                            ("withdrawn", "withdrawn"),
+                        ],
+                        default="in_review",
+                        max_length=24,
+                    ),
+                ),
+                ("round", models.PositiveSmallIntegerField(default=1)),
+                ("opened_at", models.DateTimeField(default=apps.tenants.clock.now)),
+                ("closed_at", models.DateTimeField(null=True)),
+                (
+                    "requester",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.member",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=apps.tenants.models.default_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='CaseStep',
+            name="CaseStep",
             fields=[
-                ('id', apps.tenants.models.TenantKey(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('key', models.CharField(max_length=40)),
-                ('name', models.CharField(max_length=200)),
-                ('group', models.CharField(max_length=200)),
-                ('order', models.PositiveSmallIntegerField()),
-                ('round', models.PositiveSmallIntegerField(default=1)),
-                ('state', models.CharField(choices=[('open', 'being decided'), ('approved', 'approved'), ('rejected', 'rejected'), ('sent_back', 'sent back'), ('skipped', 'not needed'), ('closed', 'closed without a decision'), ('stuck', 'cannot go on')], default='open', max_length=16)),
-                ('quorum', models.JSONField()),
-                ('eligible_count', models.PositiveIntegerField(default=0)),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('opened_at', models.DateTimeField(default=apps.tenants.clock.now)),
-                ('due_at', models.DateTimeField(null=True)),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('case', apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='approvals.case')),
-                ('tenant', models.ForeignKey(db_index=False, default=apps.tenants.models.default_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    apps.tenants.models.TenantKey(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("key", models.CharField(max_length=40)),
+                ("name", models.CharField(max_length=200)),
+                ("group", models.CharField(max_length=200)),
+                ("order", models.PositiveSmallIntegerField()),
+                ("round", models.PositiveSmallIntegerField(default=1)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "being decided"),
+                            ("approved", "approved"),
+                            ("rejected", "rejected"),
+                            ("sent_back", "sent back"),
+                            ("skipped", "not needed"),
+                            ("closed", "closed without a decision"),
+                            ("stuck", "cannot go on"),
+                        ],
+                        default="open",
+                        max_length=16,
+                    ),
+                ),
+                ("quorum", models.JSONField()),
+                ("eligible_count", models.PositiveIntegerField(default=0)),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                ("opened_at", models.DateTimeField(default=apps.tenants.clock.now)),
+                ("due_at", models.DateTimeField(null=True)),
+                ("closed_at", models.DateTimeField(null=True)),
+                (
+                    "case",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="steps",
+                        to="approvals.case",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=apps.tenants.models.default_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Assignment',
+            name="Assignment",
             fields=[
-                ('id', apps.tenants.models.TenantKey(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('open', 'open'), ('decided', 'decided'), ('closed', 'closed')], default='open', max_length=16)),
-                ('created_at', models.DateTimeField(default=apps.tenants.clock.now, editable=False)),
-                ('person', apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='accounts.member')),
-                ('tenant', models.ForeignKey(db_index=False, default=apps.tenants.models.default_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
-                ('step', apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='assignments', to='approvals.casestep')),
+                (
+                    "id",
+                    apps.tenants.models.TenantKey(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("open", "open"), ("decided", "decided"), ("closed", "closed")],
+                        default="open",
+                        max_length=16,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=apps.tenants.clock.now, editable=False)),
+                (
+                    "person",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="assignments",
+                        to="accounts.member",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=apps.tenants.models.default_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "step",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="assignments",
+                        to="approvals.casestep",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Decision',
+            name="Decision",
             fields=[
-                ('id', apps.tenants.models.TenantKey(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('verdict', models.CharField(choices=[('approve', 'approve'), ('reject', 'reject'), ('send_back', 'send back')], max_length=16)),
-                ('reason', models.TextField(blank=True)),
-                ('revision', models.UUIDField()),
-                ('subject_sha256', models.CharField(max_length=64)),
-                ('decided_at', models.DateTimeField(default=apps.tenants.clock.now)),
-                ('assignment', apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='approvals.assignment')),
-                ('person', apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='accounts.member')),
-                ('step', apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='approvals.casestep')),
-                ('tenant', models.ForeignKey(db_index=False, default=apps.tenants.models.default_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    apps.tenants.models.TenantKey(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "verdict",
+                    models.CharField(
+                        choices=[("approve", "approve"), ("reject", "reject"), ("send_back", "send back")],
+                        max_length=16,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True)),
+                ("revision", models.UUIDField()),
+                ("subject_sha256", models.CharField(max_length=64)),
+                ("decided_at", models.DateTimeField(default=apps.tenants.clock.now)),
+                (
+                    "assignment",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to="approvals.assignment",
+                    ),
+                ),
+                (
+                    "person",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to="accounts.member",
+                    ),
+                ),
+                (
+                    "step",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to="approvals.casestep",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=apps.tenants.models.default_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Path',
+            name="Path",
             fields=[
-                ('id', apps.tenants.models.TenantKey(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('title', models.CharField(max_length=200)),
-                ('created_at', models.DateTimeField(default=apps.tenants.clock.now, editable=False)),
-                ('tenant', models.ForeignKey(db_index=False, default=apps.tenants.models.default_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    apps.tenants.models.TenantKey(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("title", models.CharField(max_length=200)),
+                ("created_at", models.DateTimeField(default=apps.tenants.clock.now, editable=False)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=apps.tenants.models.default_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='PathVersion',
+            name="PathVersion",
             fields=[
-                ('id', apps.tenants.models.TenantKey(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField()),
-                ('definition', apps.tenants.fields.OrderedJSON()),
-                ('sha256', models.CharField(max_length=64)),
-                ('created_at', models.DateTimeField(default=apps.tenants.clock.now, editable=False)),
-                ('path', apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='approvals.path')),
-                ('tenant', models.ForeignKey(db_index=False, default=apps.tenants.models.default_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    apps.tenants.models.TenantKey(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("definition", apps.tenants.fields.OrderedJSON()),
+                ("sha256", models.CharField(max_length=64)),
+                ("created_at", models.DateTimeField(default=apps.tenants.clock.now, editable=False)),
+                (
+                    "path",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="versions",
+                        to="approvals.path",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=apps.tenants.models.default_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='case',
-            name='path_version',
-            field=apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='approvals.pathversion'),
+            model_name="case",
+            name="path_version",
+            field=apps.tenants.models.TenantForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="approvals.pathversion",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='casestep',
-            constraint=models.UniqueConstraint(fields=('tenant', 'case', 'round', 'key'), name='approvals_step_once'),
+            model_name="casestep",
+            constraint=models.UniqueConstraint(fields=("tenant", "case", "round", "key"), name="approvals_step_once"),
         ),
         migrations.AddConstraint(
-            model_name='casestep',
-            constraint=apps.tenants.policies.TenantPolicy(name='approvals_casestep_tenant'),
+            model_name="casestep",
+            constraint=apps.tenants.policies.TenantPolicy(name="approvals_casestep_tenant"),
         ),
         migrations.AddIndex(
-            model_name='assignment',
-            index=models.Index(fields=['tenant', 'person', 'state'], name='approvals_assignment_person'),
+            model_name="assignment",
+            index=models.Index(fields=["tenant", "person", "state"], name="approvals_assignment_person"),
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=models.UniqueConstraint(fields=('tenant', 'step', 'person'), name='approvals_asked_once'),
+            model_name="assignment",
+            constraint=models.UniqueConstraint(fields=("tenant", "step", "person"), name="approvals_asked_once"),
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=apps.tenants.policies.TenantPolicy(name='approvals_assignment_tenant'),
+            model_name="assignment",
+            constraint=apps.tenants.policies.TenantPolicy(name="approvals_assignment_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.UniqueConstraint(fields=('tenant', 'step', 'person'), name='approvals_decided_once'),
+            model_name="decision",
+            constraint=models.UniqueConstraint(fields=("tenant", "step", "person"), name="approvals_decided_once"),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=apps.tenants.policies.TenantPolicy(name='approvals_decision_tenant'),
+            model_name="decision",
+            constraint=apps.tenants.policies.TenantPolicy(name="approvals_decision_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='path',
-            constraint=apps.tenants.policies.TenantPolicy(name='approvals_path_tenant'),
+            model_name="path",
+            constraint=apps.tenants.policies.TenantPolicy(name="approvals_path_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='pathversion',
-            constraint=models.UniqueConstraint(fields=('tenant', 'path', 'number'), name='approvals_path_version'),
+            model_name="pathversion",
+            constraint=models.UniqueConstraint(fields=("tenant", "path", "number"), name="approvals_path_version"),
         ),
         migrations.AddConstraint(
-            model_name='pathversion',
-            constraint=apps.tenants.policies.TenantPolicy(name='approvals_pathversion_tenant'),
+            model_name="pathversion",
+            constraint=apps.tenants.policies.TenantPolicy(name="approvals_pathversion_tenant"),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(fields=['tenant', 'state', 'opened_at'], name='approvals_case_state'),
+            model_name="case",
+            index=models.Index(fields=["tenant", "state", "opened_at"], name="approvals_case_state"),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.UniqueConstraint(fields=('tenant', 'subject_id'), name='approvals_case_subject'),
+            model_name="case",
+            constraint=models.UniqueConstraint(fields=("tenant", "subject_id"), name="approvals_case_subject"),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=apps.tenants.policies.TenantPolicy(name='approvals_case_tenant'),
+            model_name="case",
+            constraint=apps.tenants.policies.TenantPolicy(name="approvals_case_tenant"),
         ),
     ]

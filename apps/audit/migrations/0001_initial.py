@@ -8,76 +8,113 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0001_initial'),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Entry',
+            name="Entry",
             fields=[
-                ('id', apps.tenants.models.TenantKey(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('time', models.DateTimeField(verbose_name='when')),
-                ('action', models.CharField(max_length=64, verbose_name='what')),
-                ('actor_type', models.CharField(max_length=16)),
-                ('actor_id', models.UUIDField(null=True, verbose_name='who')),
-                ('target_type', models.CharField(blank=True, max_length=32)),
-                ('target_id', models.UUIDField(null=True)),
-                ('target_label', models.CharField(blank=True, max_length=200)),
-                ('outcome', models.CharField(max_length=16)),
-                ('request_id', models.CharField(blank=True, max_length=64)),
-                ('body', models.BinaryField()),
-                ('tenant', models.ForeignKey(db_index=False, default=apps.tenants.models.default_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    apps.tenants.models.TenantKey(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("time", models.DateTimeField(verbose_name="when")),
+                ("action", models.CharField(max_length=64, verbose_name="what")),
+                ("actor_type", models.CharField(max_length=16)),
+                ("actor_id", models.UUIDField(null=True, verbose_name="who")),
+                ("target_type", models.CharField(blank=True, max_length=32)),
+                ("target_id", models.UUIDField(null=True)),
+                ("target_label", models.CharField(blank=True, max_length=200)),
+                ("outcome", models.CharField(max_length=16)),
+                ("request_id", models.CharField(blank=True, max_length=64)),
+                ("body", models.BinaryField()),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=apps.tenants.models.default_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'audit entry',
-                'verbose_name_plural': 'audit entries',
+                "verbose_name": "audit entry",
+                "verbose_name_plural": "audit entries",
             },
         ),
         migrations.CreateModel(
-            name='Seal',
+            name="Seal",
             fields=[
-                ('id', apps.tenants.models.TenantKey(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('seq', models.BigIntegerField()),
-                ('leaf', models.BinaryField(max_length=32)),
-                ('chain', models.BinaryField(max_length=32)),
-                ('entry', apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='seals', to='audit.entry')),
-                ('tenant', models.ForeignKey(db_index=False, default=apps.tenants.models.default_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    apps.tenants.models.TenantKey(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("seq", models.BigIntegerField()),
+                ("leaf", models.BinaryField(max_length=32)),
+                ("chain", models.BinaryField(max_length=32)),
+                (
+                    "entry",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="seals",
+                        to="audit.entry",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=apps.tenants.models.default_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(fields=['tenant', '-time', '-id'], name='audit_entry_time'),
+            model_name="entry",
+            index=models.Index(fields=["tenant", "-time", "-id"], name="audit_entry_time"),
         ),
         migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(fields=['tenant', 'target_id', '-time'], name='audit_entry_target'),
+            model_name="entry",
+            index=models.Index(fields=["tenant", "target_id", "-time"], name="audit_entry_target"),
         ),
         migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(fields=['tenant', 'actor_id', '-time'], name='audit_entry_actor'),
+            model_name="entry",
+            index=models.Index(fields=["tenant", "actor_id", "-time"], name="audit_entry_actor"),
         ),
         migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(fields=['tenant', 'action', '-time'], name='audit_entry_action'),
+            model_name="entry",
+            index=models.Index(fields=["tenant", "action", "-time"], name="audit_entry_action"),
         ),
         migrations.AddConstraint(
-            model_name='entry',
-            constraint=apps.tenants.policies.TenantPolicy(name='audit_entry_tenant'),
+            model_name="entry",
+            constraint=apps.tenants.policies.TenantPolicy(name="audit_entry_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='seal',
-            constraint=models.UniqueConstraint(fields=('tenant', 'seq'), name='audit_seal_seq'),
+            model_name="seal",
+            constraint=models.UniqueConstraint(fields=("tenant", "seq"), name="audit_seal_seq"),
         ),
         migrations.AddConstraint(
-            model_name='seal',
-            constraint=models.UniqueConstraint(fields=('tenant', 'entry'), name='audit_seal_entry'),
+            model_name="seal",
+            constraint=models.UniqueConstraint(fields=("tenant", "entry"), name="audit_seal_entry"),
         ),
         migrations.AddConstraint(
-            model_name='seal',
-            constraint=apps.tenants.policies.TenantPolicy(name='audit_seal_tenant'),
+            model_name="seal",
+            constraint=apps.tenants.policies.TenantPolicy(name="audit_seal_tenant"),
         ),
     ]

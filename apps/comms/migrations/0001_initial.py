@@ -9,34 +9,58 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0001_initial'),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='OutboxMessage',
+            name="OutboxMessage",
             fields=[
-                ('id', apps.tenants.models.TenantKey(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('to', models.EmailField(max_length=254)),
-                ('user_id', models.UUIDField(null=True)),
-                ('template', models.CharField(max_length=100)),
-                ('subject', models.CharField(max_length=300)),
-                ('body', models.TextField()),
-                ('dedupe', models.CharField(max_length=200)),
-                ('state', models.CharField(choices=[('queued', 'queued'), ('sent', 'sent'), ('failed', 'failed')], default='queued', max_length=16)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('last_error', models.CharField(blank=True, max_length=300)),
-                ('queued_at', models.DateTimeField(default=apps.tenants.clock.now)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('tenant', models.ForeignKey(db_index=False, default=apps.tenants.models.default_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    apps.tenants.models.TenantKey(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("to", models.EmailField(max_length=254)),
+                ("user_id", models.UUIDField(null=True)),
+                ("template", models.CharField(max_length=100)),
+                ("subject", models.CharField(max_length=300)),
+                ("body", models.TextField()),
+                ("dedupe", models.CharField(max_length=200)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("queued", "queued"), ("sent", "sent"), ("failed", "failed")],
+                        default="queued",
+                        max_length=16,
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("last_error", models.CharField(blank=True, max_length=300)),
+                ("queued_at", models.DateTimeField(default=apps.tenants.clock.now)),
+                ("sent_at", models.DateTimeField(null=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=apps.tenants.models.default_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['tenant', 'state', 'queued_at'], name='comms_outbox_state')],
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'dedupe'), name='comms_outbox_dedupe'), apps.tenants.policies.TenantPolicy(name='comms_outboxmessage_tenant')],
+                "indexes": [models.Index(fields=["tenant", "state", "queued_at"], name="comms_outbox_state")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "dedupe"), name="comms_outbox_dedupe"),
+                    apps.tenants.policies.TenantPolicy(name="comms_outboxmessage_tenant"),
+                ],
             },
         ),
     ]

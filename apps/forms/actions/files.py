@@ -47,7 +47,9 @@ def attach(submission: Submission, *, field: str, upload: UploadedFile, by: Memb
             field: [*submission.draft_data.get(field, []), str(made.pk)],
         }
         submission.save()
-        record("attachment.added", submission, made, facts={"field": field, "sha256": stored.sha256, "bytes": stored.size})
+        record(
+            "attachment.added", submission, made, facts={"field": field, "sha256": stored.sha256, "bytes": stored.size}
+        )
     return made
 
 
@@ -74,7 +76,9 @@ def download(attachment: Attachment, *, by: Member) -> Path:
     except store.Corrupt:
         with transaction.atomic():
             record("attachment.corrupt", attachment.submission, attachment, outcome="refused")
-        raise Refused(_("This file is damaged and is not given out; the operators can see it."), code="corrupt") from None
+        raise Refused(
+            _("This file is damaged and is not given out; the operators can see it."), code="corrupt"
+        ) from None
     with transaction.atomic():
         record("attachment.downloaded", attachment.submission, attachment, facts={"sha256": attachment.sha256})
     return place

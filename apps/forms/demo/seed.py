@@ -112,7 +112,9 @@ class Demo:
             actions.publish(form, by=owner)
             form = Form.objects.select_related("live_version__path_version").get(pk=form.pk)
             for visitor, day in (("Dr. Amara Nwosu", "2026-11-30"), ("Fire safety inspection", "2026-12-03")):
-                draft = actions.start_draft(form, by=owner, data={"visitor": visitor, "day": day, "host": str(owner.pk)})
+                draft = actions.start_draft(
+                    form, by=owner, data={"visitor": visitor, "day": day, "host": str(owner.pk)}
+                )
                 actions.submit(draft, by=owner)
 
     def _company(self, slug: str, name: str, zone: str, email: str, person: str, key: str = "owner") -> Tenant:

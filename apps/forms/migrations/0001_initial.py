@@ -10,186 +10,444 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0002_guard_addresses'),
-        ('approvals', '0001_initial'),
-        ('tenants', '0001_initial'),
+        ("accounts", "0002_guard_addresses"),
+        ("approvals", "0001_initial"),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Form',
+            name="Form",
             fields=[
-                ('id', apps.tenants.models.TenantKey(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('title', models.CharField(max_length=200, verbose_name='title')),
-                ('slug', models.SlugField(max_length=63, verbose_name='address')),
-                ('description', models.TextField(blank=True, verbose_name='description')),
-                ('schema', apps.tenants.fields.OrderedJSON()),
-                ('ui', apps.tenants.fields.OrderedJSON(default=dict)),
-                ('path', apps.tenants.fields.OrderedJSON(null=True)),
-                ('created_at', models.DateTimeField(default=apps.tenants.clock.now, editable=False)),
-                ('changed_at', models.DateTimeField(default=apps.tenants.clock.now)),
-                ('approval_path', apps.tenants.models.TenantForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='approvals.path')),
-                ('created_by', apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member')),
-                ('tenant', models.ForeignKey(db_index=False, default=apps.tenants.models.default_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    apps.tenants.models.TenantKey(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("title", models.CharField(max_length=200, verbose_name="title")),
+                ("slug", models.SlugField(max_length=63, verbose_name="address")),
+                ("description", models.TextField(blank=True, verbose_name="description")),
+                ("schema", apps.tenants.fields.OrderedJSON()),
+                ("ui", apps.tenants.fields.OrderedJSON(default=dict)),
+                ("path", apps.tenants.fields.OrderedJSON(null=True)),
+                ("created_at", models.DateTimeField(default=apps.tenants.clock.now, editable=False)),
+                ("changed_at", models.DateTimeField(default=apps.tenants.clock.now)),
+                (
+                    "approval_path",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="approvals.path",
+                    ),
+                ),
+                (
+                    "created_by",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.member",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=apps.tenants.models.default_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'form',
+                "verbose_name": "form",
             },
         ),
         migrations.CreateModel(
-            name='FormVersion',
+            name="FormVersion",
             fields=[
-                ('id', apps.tenants.models.TenantKey(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField()),
-                ('title', models.CharField(max_length=200)),
-                ('schema', apps.tenants.fields.OrderedJSON()),
-                ('ui', apps.tenants.fields.OrderedJSON()),
-                ('sha256', models.CharField(max_length=64)),
-                ('published_at', models.DateTimeField(default=apps.tenants.clock.now, editable=False)),
-                ('form', apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='forms.form')),
-                ('path_version', apps.tenants.models.TenantForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='approvals.pathversion')),
-                ('published_by', apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member')),
-                ('tenant', models.ForeignKey(db_index=False, default=apps.tenants.models.default_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    apps.tenants.models.TenantKey(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("title", models.CharField(max_length=200)),
+                ("schema", apps.tenants.fields.OrderedJSON()),
+                ("ui", apps.tenants.fields.OrderedJSON()),
+                ("sha256", models.CharField(max_length=64)),
+                ("published_at", models.DateTimeField(default=apps.tenants.clock.now, editable=False)),
+                (
+                    "form",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="versions",
+                        to="forms.form",
+                    ),
+                ),
+                (
+                    "path_version",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="approvals.pathversion",
+                    ),
+                ),
+                (
+                    "published_by",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.member",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=apps.tenants.models.default_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='form',
-            name='live_version',
-            field=apps.tenants.models.TenantForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='forms.formversion'),
+            model_name="form",
+            name="live_version",
+            field=apps.tenants.models.TenantForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="forms.formversion",
+            ),
         ),
         migrations.CreateModel(
-            name='Grant',
+            name="Grant",
             fields=[
-                ('id', apps.tenants.models.TenantKey(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('principal_type', models.CharField(choices=[('USER', 'person'), ('ROLE', 'role'), ('TEAM', 'team')], max_length=8)),
-                ('principal_role', models.CharField(blank=True, max_length=16)),
-                ('role', models.CharField(choices=[('OWNER', 'owner: manages access and sees submissions'), ('EDITOR', 'editor: changes the form'), ('REVIEWER', 'reviewer: sees submissions')], max_length=16)),
-                ('created_at', models.DateTimeField(default=apps.tenants.clock.now, editable=False)),
-                ('form', apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='grants', to='forms.form')),
-                ('principal_member', apps.tenants.models.TenantForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.member')),
-                ('principal_team', apps.tenants.models.TenantForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.team')),
-                ('tenant', models.ForeignKey(db_index=False, default=apps.tenants.models.default_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    apps.tenants.models.TenantKey(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "principal_type",
+                    models.CharField(choices=[("USER", "person"), ("ROLE", "role"), ("TEAM", "team")], max_length=8),
+                ),
+                ("principal_role", models.CharField(blank=True, max_length=16)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("OWNER", "owner: manages access and sees submissions"),
+                            ("EDITOR", "editor: changes the form"),
+                            ("REVIEWER", "reviewer: sees submissions"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=apps.tenants.clock.now, editable=False)),
+                (
+                    "form",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="grants",
+                        to="forms.form",
+                    ),
+                ),
+                (
+                    "principal_member",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.member",
+                    ),
+                ),
+                (
+                    "principal_team",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.team",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=apps.tenants.models.default_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ReferenceCounter',
+            name="ReferenceCounter",
             fields=[
-                ('id', apps.tenants.models.TenantKey(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('prefix', models.CharField(max_length=8)),
-                ('year', models.PositiveSmallIntegerField()),
-                ('value', models.PositiveIntegerField(default=0)),
-                ('tenant', models.ForeignKey(db_index=False, default=apps.tenants.models.default_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    apps.tenants.models.TenantKey(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("prefix", models.CharField(max_length=8)),
+                ("year", models.PositiveSmallIntegerField()),
+                ("value", models.PositiveIntegerField(default=0)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=apps.tenants.models.default_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Revision',
+            name="Revision",
             fields=[
-                ('id', apps.tenants.models.TenantKey(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField()),
-                ('data', models.JSONField()),
-                ('sha256', models.CharField(max_length=64)),
-                ('created_at', models.DateTimeField(default=apps.tenants.clock.now, editable=False)),
-                ('tenant', models.ForeignKey(db_index=False, default=apps.tenants.models.default_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    apps.tenants.models.TenantKey(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("data", models.JSONField()),
+                ("sha256", models.CharField(max_length=64)),
+                ("created_at", models.DateTimeField(default=apps.tenants.clock.now, editable=False)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=apps.tenants.models.default_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Submission',
+            name="Submission",
             fields=[
-                ('id', apps.tenants.models.TenantKey(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('reference', models.CharField(blank=True, max_length=40)),
-                ('title', models.CharField(blank=True, max_length=200)),
-                ('draft_data', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(default=apps.tenants.clock.now, editable=False)),
-                ('changed_at', models.DateTimeField(default=apps.tenants.clock.now)),
-                ('submitted_at', models.DateTimeField(null=True)),
-                ('case', apps.tenants.models.TenantForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='approvals.case')),
-                ('current_revision', apps.tenants.models.TenantForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='forms.revision')),
-                ('form', apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='submissions', to='forms.form')),
-                ('form_version', apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='forms.formversion')),
-                ('submitter', apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='submissions', to='accounts.member')),
-                ('tenant', models.ForeignKey(db_index=False, default=apps.tenants.models.default_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    apps.tenants.models.TenantKey(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("reference", models.CharField(blank=True, max_length=40)),
+                ("title", models.CharField(blank=True, max_length=200)),
+                ("draft_data", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(default=apps.tenants.clock.now, editable=False)),
+                ("changed_at", models.DateTimeField(default=apps.tenants.clock.now)),
+                ("submitted_at", models.DateTimeField(null=True)),
+                (
+                    "case",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="approvals.case",
+                    ),
+                ),
+                (
+                    "current_revision",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="forms.revision",
+                    ),
+                ),
+                (
+                    "form",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="submissions",
+                        to="forms.form",
+                    ),
+                ),
+                (
+                    "form_version",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="forms.formversion",
+                    ),
+                ),
+                (
+                    "submitter",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="submissions",
+                        to="accounts.member",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=apps.tenants.models.default_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'submission',
+                "verbose_name": "submission",
             },
         ),
         migrations.AddField(
-            model_name='revision',
-            name='submission',
-            field=apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='revisions', to='forms.submission'),
+            model_name="revision",
+            name="submission",
+            field=apps.tenants.models.TenantForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="revisions",
+                to="forms.submission",
+            ),
         ),
         migrations.CreateModel(
-            name='Attachment',
+            name="Attachment",
             fields=[
-                ('id', apps.tenants.models.TenantKey(default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('field', models.CharField(max_length=40)),
-                ('name', models.CharField(max_length=255)),
-                ('sha256', models.CharField(max_length=64)),
-                ('size', models.PositiveBigIntegerField()),
-                ('content_type', models.CharField(max_length=100)),
-                ('uploaded_at', models.DateTimeField(default=apps.tenants.clock.now, editable=False)),
-                ('tenant', models.ForeignKey(db_index=False, default=apps.tenants.models.default_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
-                ('submission', apps.tenants.models.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='attachments', to='forms.submission')),
+                (
+                    "id",
+                    apps.tenants.models.TenantKey(
+                        default=apps.tenants.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("field", models.CharField(max_length=40)),
+                ("name", models.CharField(max_length=255)),
+                ("sha256", models.CharField(max_length=64)),
+                ("size", models.PositiveBigIntegerField()),
+                ("content_type", models.CharField(max_length=100)),
+                ("uploaded_at", models.DateTimeField(default=apps.tenants.clock.now, editable=False)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=apps.tenants.models.default_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "submission",
+                    apps.tenants.models.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="attachments",
+                        to="forms.submission",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='formversion',
-            constraint=models.UniqueConstraint(fields=('tenant', 'form', 'number'), name='forms_version_number'),
+            model_name="formversion",
+            constraint=models.UniqueConstraint(fields=("tenant", "form", "number"), name="forms_version_number"),
         ),
         migrations.AddConstraint(
-            model_name='formversion',
-            constraint=apps.tenants.policies.TenantPolicy(name='forms_formversion_tenant'),
+            model_name="formversion",
+            constraint=apps.tenants.policies.TenantPolicy(name="forms_formversion_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='form',
-            constraint=models.UniqueConstraint(fields=('tenant', 'slug'), name='forms_form_slug'),
+            model_name="form",
+            constraint=models.UniqueConstraint(fields=("tenant", "slug"), name="forms_form_slug"),
         ),
         migrations.AddConstraint(
-            model_name='form',
-            constraint=apps.tenants.policies.TenantPolicy(name='forms_form_tenant'),
+            model_name="form",
+            constraint=apps.tenants.policies.TenantPolicy(name="forms_form_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.UniqueConstraint(fields=('tenant', 'form', 'principal_type', 'principal_member', 'principal_role', 'principal_team', 'role'), name='forms_grant_once', nulls_distinct=False),
+            model_name="grant",
+            constraint=models.UniqueConstraint(
+                fields=(
+                    "tenant",
+                    "form",
+                    "principal_type",
+                    "principal_member",
+                    "principal_role",
+                    "principal_team",
+                    "role",
+                ),
+                name="forms_grant_once",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=apps.tenants.policies.TenantPolicy(name='forms_grant_tenant'),
+            model_name="grant",
+            constraint=apps.tenants.policies.TenantPolicy(name="forms_grant_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='referencecounter',
-            constraint=models.UniqueConstraint(fields=('tenant', 'prefix', 'year'), name='forms_counter_once'),
+            model_name="referencecounter",
+            constraint=models.UniqueConstraint(fields=("tenant", "prefix", "year"), name="forms_counter_once"),
         ),
         migrations.AddConstraint(
-            model_name='referencecounter',
-            constraint=apps.tenants.policies.TenantPolicy(name='forms_referencecounter_tenant'),
+            model_name="referencecounter",
+            constraint=apps.tenants.policies.TenantPolicy(name="forms_referencecounter_tenant"),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(fields=['tenant', 'form', '-changed_at'], name='forms_submission_form'),
+            model_name="submission",
+            index=models.Index(fields=["tenant", "form", "-changed_at"], name="forms_submission_form"),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(fields=['tenant', 'submitter', '-changed_at'], name='forms_submission_submitter'),
+            model_name="submission",
+            index=models.Index(fields=["tenant", "submitter", "-changed_at"], name="forms_submission_submitter"),
         ),
         migrations.AddConstraint(
-            model_name='submission',
-            constraint=apps.tenants.policies.TenantPolicy(name='forms_submission_tenant'),
+            model_name="submission",
+            constraint=apps.tenants.policies.TenantPolicy(name="forms_submission_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.UniqueConstraint(fields=('tenant', 'submission', 'number'), name='forms_revision_number'),
+            model_name="revision",
+            constraint=models.UniqueConstraint(fields=("tenant", "submission", "number"), name="forms_revision_number"),
         ),
         migrations.AddConstraint(
-            model_name='revision',
-            constraint=apps.tenants.policies.TenantPolicy(name='forms_revision_tenant'),
+            model_name="revision",
+            constraint=apps.tenants.policies.TenantPolicy(name="forms_revision_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='attachment',
-            constraint=apps.tenants.policies.TenantPolicy(name='forms_attachment_tenant'),
+            model_name="attachment",
+            constraint=apps.tenants.policies.TenantPolicy(name="forms_attachment_tenant"),
         ),
     ]

@@ -44,7 +44,7 @@ class Answers:
     errors: dict[str, list[str]] = field(default_factory=dict)
 
 
-def read_answers(spec: Spec, given: Any, known: Known = Known()) -> Answers:  # noqa: B008  immutable
+def read_answers(spec: Spec, given: Any, known: Known = Known()) -> Answers:
     """Judge answers; nothing is raised, every fault stands in `errors`."""
     if not isinstance(given, dict):
         return Answers({}, set(), set(), {"data": [_("Answers are an object of fields.")]})
@@ -82,7 +82,9 @@ def _fact(item: Field, value: Any) -> Any:
         return blank.get(item.kind)
     if item.kind is Kind.ROWS and isinstance(value, list):
         return [
-            {column.name: _fact(column, row.get(column.name)) for column in item.columns} if isinstance(row, dict) else row
+            {column.name: _fact(column, row.get(column.name)) for column in item.columns}
+            if isinstance(row, dict)
+            else row
             for row in value
         ]
     return value

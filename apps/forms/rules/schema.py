@@ -37,7 +37,9 @@ def check_schema(reader: Reader, schema: Any, place: str = "schema") -> dict[str
     if root.get("$schema", DIALECT) != DIALECT:
         reader.wrong(f"{place}.$schema", _("Only JSON Schema 2020-12 is read here."))
     if root.get("additionalProperties", False) is not False:
-        reader.wrong(f"{place}.additionalProperties", _("Answers to unknown fields are never accepted; leave this out."))
+        reader.wrong(
+            f"{place}.additionalProperties", _("Answers to unknown fields are never accepted; leave this out.")
+        )
     properties = _properties(reader, root.get("properties", {}), f"{place}.properties", MOST_FIELDS)
     for name, value in properties.items():
         check_property(reader, value, f"{place}.properties.{name}", nested=False)
@@ -86,12 +88,13 @@ def _check_required(reader: Reader, value: Any, properties: dict[str, Any], plac
 def _check_string(reader: Reader, value: dict[str, Any], place: str) -> None:
     _check_range(reader, value, place, "minLength", "maxLength", 0, LONGEST_TEXT)
     if value.get("format", "email") not in STRING_FORMATS:
-        reader.wrong(f"{place}.format", _("A format is one of: %(known)s.") % {"known": ", ".join(sorted(STRING_FORMATS))})
+        reader.wrong(
+            f"{place}.format", _("A format is one of: %(known)s.") % {"known": ", ".join(sorted(STRING_FORMATS))}
+        )
     if "oneOf" in value:
         _check_options(reader, value["oneOf"], f"{place}.oneOf")
-    if "pattern" in value:
-        if fault := pattern_fault(value["pattern"]):
-            reader.wrong(f"{place}.pattern", fault)
+    if "pattern" in value and (fault := pattern_fault(value["pattern"])):
+        reader.wrong(f"{place}.pattern", fault)
 
 
 def pattern_fault(pattern: Any) -> str:
@@ -161,13 +164,13 @@ def _check_options(reader: Reader, value: Any, place: str) -> None:
             reader.text(found["title"], f"{at}.title", 300)
 
 
-def _check_range(
-    reader: Reader, value: dict[str, Any], place: str, low: str, high: str, least: int, most: int
-) -> None:
+def _check_range(reader: Reader, value: dict[str, Any], place: str, low: str, high: str, least: int, most: int) -> None:
     for name in (low, high):
         number = value.get(name, least)
         if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
-            reader.wrong(f"{place}.{name}", _("This must be a whole number from %(a)s to %(b)s.") % {"a": least, "b": most})
+            reader.wrong(
+                f"{place}.{name}", _("This must be a whole number from %(a)s to %(b)s.") % {"a": least, "b": most}
+            )
             return
     if value.get(low, least) > value.get(high, most):
         reader.wrong(f"{place}.{low}", _("The lower bound is above the upper one."))

@@ -101,7 +101,9 @@ def read_spec(schema: Any, ui: Any) -> Spec:
     try:
         canonical.encode({"schema": schema, "ui": ui or {}})
     except canonical.NotCanonical as fault:
-        reader.wrong(str(fault).split(":", 1)[0].removeprefix("entry."), _("Only whole numbers and plain keys are taken."))
+        reader.wrong(
+            str(fault).split(":", 1)[0].removeprefix("entry."), _("Only whole numbers and plain keys are taken.")
+        )
     if reader.errors:
         raise Invalid(reader.errors)
     required = set(schema.get("required", []))

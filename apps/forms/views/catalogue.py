@@ -51,7 +51,9 @@ def form(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
         "may": may,
         "fault": fault,
         "faults": list(flatten(fault.errors)) if isinstance(fault, Invalid) else [],
-        "steps": found.live_version.path_version.steps if found.live_version and found.live_version.path_version else (),
+        "steps": found.live_version.path_version.steps
+        if found.live_version and found.live_version.path_version
+        else (),
         "versions": found.versions.select_related("published_by__user").order_by("-number")[:20],
         "grants": found.grants.select_related("principal_member__user", "principal_team").order_by("created_at"),
         "drafts": Submission.objects.filter(form=found, submitter=request.member).in_state(Submission.DRAFT),
