@@ -24,12 +24,14 @@ VARIABLES = {
 WORKING = (APP, PLATFORM, SEALER, BACKUP)
 PLAIN = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT"
 STATEMENT_TIMEOUTS = {APP: "30s", PLATFORM: "60s", SEALER: "60s"}
+# A session that waits for a lock or forgets its transaction must not hold up the others.
+WAITING_TIMEOUTS = {"lock_timeout": "10s", "idle_in_transaction_session_timeout": "60s"}
 # Sessions of one role could read each other's statements there, with the values in them.
 HIDDEN_VIEWS = ("pg_stat_activity", "pg_prepared_xacts", "pg_stats", "pg_stats_ext", "pg_stats_ext_exprs")
-HIDDEN_FUNCTIONS = ("pg_stat_get_activity(integer)", "pg_stat_get_backend_activity(integer)")
-LARGE_OBJECTS = (
-    "lo_create(oid)", "lo_creat(integer)", "lo_from_bytea(oid, bytea)", "lo_open(oid, integer)", "lo_unlink(oid)",
-    "lo_get(oid)", "lo_put(oid, bigint, bytea)", "lo_import(text)", "lo_export(oid, text)",
+# Reading or ending another session of the same role, and large objects, which no policy guards.
+CLOSED_FUNCTIONS = (
+    "pg_stat_get_activity", "pg_stat_get_backend_activity", "pg_cancel_backend", "pg_terminate_backend",
+    "lo_creat", "lo_create", "lo_export", "lo_from_bytea", "lo_get", "lo_import", "lo_open", "lo_put", "lo_unlink",
 )  # fmt: skip
 
 
@@ -55,8 +57,13 @@ def close_database(admin: Connection[Any], database: str) -> None:
         admin.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(sql.Identifier(role)))
     for view in HIDDEN_VIEWS:
         admin.execute(sql.SQL("REVOKE ALL ON pg_catalog.{} FROM PUBLIC").format(sql.Identifier(view)))
-    for function in (*HIDDEN_FUNCTIONS, *LARGE_OBJECTS):
-        admin.execute(f"REVOKE ALL ON FUNCTION pg_catalog.{function} FROM PUBLIC")
+    found = admin.execute(
+        "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace"
+        " AND proname = ANY(%s) ORDER BY 1",
+        [list(CLOSED_FUNCTIONS)],
+    ).fetchall()
+    for (function,) in found:
+        admin.execute(f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC")
 
 
 def _make_role(admin: Connection[Any], role: str, password: str) -> None:
@@ -65,9 +72,14 @@ def _make_role(admin: Connection[Any], role: str, password: str) -> None:
         admin.execute(sql.SQL("CREATE ROLE {}").format(name))
     bypass = "BYPASSRLS" if role == BACKUP else "NOBYPASSRLS"
     attributes = sql.SQL(f"LOGIN {PLAIN} {bypass}")
-    admin.execute(sql.SQL("ALTER ROLE {} WITH {} PASSWORD {}").format(name, attributes, sql.Literal(password)))
-    if timeout := STATEMENT_TIMEOUTS.get(role):
-        admin.execute(sql.SQL("ALTER ROLE {} SET statement_timeout = {}").format(name, sql.Literal(timeout)))
+    # Only the verifier is sent: no server log can hold the password.
+    verifier = admin.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+    admin.execute(sql.SQL("ALTER ROLE {} WITH {} PASSWORD {}").format(name, attributes, sql.Literal(verifier)))
+    if role in STATEMENT_TIMEOUTS:
+        for setting, value in ({"statement_timeout": STATEMENT_TIMEOUTS[role]} | WAITING_TIMEOUTS).items():
+            admin.execute(
+                sql.SQL("ALTER ROLE {} SET {} = {}").format(name, sql.Identifier(setting), sql.Literal(value))
+            )
     if role == BACKUP:
         # INHERIT is needed for pg_read_all_data to count.
         admin.execute(sql.SQL("ALTER ROLE {} INHERIT").format(name))

@@ -16,13 +16,14 @@ from psycopg import sql
 
 from apps.tenants import roles
 
-from .home import Account, Home, Stop, can_run
+from .home import SOCKET_NAME, Account, Home, Stop, can_run
 from .process import Child
 from .secrets import keep, secret
 
 MAJOR = 18
 DATABASE = "orkestra"
 READY_SECONDS = 120
+LAST_CHECKPOINT_SECONDS = 30.0
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 SETTINGS = {
     "listen_addresses": "",
@@ -31,8 +32,6 @@ SETTINGS = {
     "password_encryption": "scram-sha-256",
     "log_timezone": "UTC",
     "timezone": "UTC",
-    "lock_timeout": "10s",
-    "idle_in_transaction_session_timeout": "60s",
     "track_activity_query_size": "128",
 }
 
@@ -104,6 +103,8 @@ class Postgres:
         with psycopg.connect(self.admin_url("postgres"), autocommit=True) as admin:
             if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
                 admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+            # The server is ours alone: there is no way around through the databases that initdb makes.
+            admin.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")
         with psycopg.connect(self.admin_url(DATABASE), autocommit=True) as admin:
             roles.bootstrap(admin, self.passwords(), DATABASE)
 
@@ -135,18 +136,25 @@ class Postgres:
             )
 
     def _forget_a_dead_server(self) -> None:
-        """Remove a pid file that names no postgres of this folder, so that a reused pid does not stop us."""
-        path = self.data / "postmaster.pid"
+        """Remove lock files that name no live postgres of this folder, so that a reused pid does not stop us.
+
+        A server whose supervisor was killed is still writing its last checkpoint: wait until it has gone.
+        """
+        end = time.monotonic() + LAST_CHECKPOINT_SECONDS
+        while self._is_alive():
+            if time.monotonic() > end:
+                raise Stop(f"Another PostgreSQL still runs on {self.data}; stop it first.")
+            time.sleep(0.05)
+        for path in (self.data / "postmaster.pid", self.home.sockets / f"{SOCKET_NAME}.lock"):
+            path.unlink(missing_ok=True)
+
+    def _is_alive(self) -> bool:
+        """Whether the pid file names a running postgres of this very folder."""
         try:
-            pid = int(path.read_text().splitlines()[0])
+            pid = int((self.data / "postmaster.pid").read_text().splitlines()[0])
+            return str(self.data).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
         except (OSError, ValueError, IndexError):
-            return
-        try:
-            alive = str(self.data).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:
-            alive = False
-        if not alive:
-            path.unlink()
+            return False
 
 
 def binaries(home: Home) -> Path:
