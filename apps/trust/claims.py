@@ -112,7 +112,7 @@ CLAIMS: tuple[Claim, ...] = (
         True,
         "trust.headers",
         ("apps/accounts/headers.py", "orkestra/settings/security.py"),
-        ("tests/attack/test_the_doors.py", "tests/browser/test_the_story.py"),
+        ("tests/attack/test_the_doors.py",),
     ),
     Claim(
         "signed_context",

@@ -68,6 +68,11 @@ class Home:
         """Make the folders. As root the home itself lets the servers' user pass, and nothing more."""
         self.root.mkdir(mode=0o711 if self.account else 0o700, parents=True, exist_ok=True)
         os.chmod(self.root, 0o711 if self.account else 0o700)
+        if self.account and not can_run(self.account, [shutil.which("test") or "/usr/bin/test", "-x", str(self.root)]):
+            raise Stop(
+                f"The user {self.account.name}, as which PostgreSQL runs, cannot enter {self.root}: "
+                "choose an ORKESTRA_HOME that is not below a closed folder, such as /var/lib/orkestra."
+            )
         for name in ("secrets", "log", "files", "tmp", "static"):
             self.folder(name)
         run = self.folder("run")

@@ -6,6 +6,8 @@ import ctypes
 import os
 import signal
 import subprocess
+import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,8 +19,13 @@ PR_SET_PDEATHSIG = 1
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
 HEALTHY_AFTER_SECONDS = 60.0
+POLL_SECONDS = 0.05
 LARGEST_LOG_BYTES = 20 * 1024 * 1024
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Interrupted(Exception):
+    """A signal came while we were starting."""
 
 
 @dataclass
@@ -96,6 +103,32 @@ class Child:
                 os.killpg(self.process.pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
                 pass
+
+
+def run_to_end(
+    command: list[str], environment: dict[str, str], account: Account | None, folder: Path, stopping: threading.Event
+) -> tuple[int, str]:
+    """Run one program until it ends or we are told to stop; (exit code, everything it wrote)."""
+    parent = os.getpid()
+    with tempfile.TemporaryFile() as written:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=written,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=lambda: _die_with(parent, signal.SIGKILL),
+            **_as(account),
+        )
+        while process.poll() is None:
+            if stopping.wait(POLL_SECONDS):
+                # A migration or the demo is one transaction each: nothing half done stays.
+                process.kill()
+                process.wait()
+        written.seek(0)
+        return process.returncode, written.read().decode(errors="replace")
 
 
 def _as(account: Account | None) -> dict[str, object]:

@@ -8,17 +8,16 @@ import os
 import secrets
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-from . import valkey
+from . import first, valkey
 from .home import PROJECT, Account, Home, Stop, can_run_project, find
 from .postgres import Postgres, binaries
-from .process import Child
+from .process import Child, Interrupted, run_to_end
 from .screen import say, step
 from .secrets import keep, secret, signing_key
 
@@ -26,6 +25,9 @@ WEB_WORKERS = 2
 WEB_THREADS = 4
 READY_SECONDS = 60
 TEND_EVERY_SECONDS = 0.1
+PORT_PATIENCE_SECONDS = 15.0
+# Web and worker get no more power than they need; the gap is what a stolen environment would be worth.
+NOT_FOR_SERVING = frozenset({"DATABASE_OWNER_URL", "DATABASE_BACKUP_URL", "ORKESTRA_DEMO_PASSWORD"})
 
 
 class Supervisor:
@@ -44,9 +46,9 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: self.stopping.set())
         self.home.prepare()
-        with _lock(self.home):
+        with _lock(self.home) as last_was_killed:
             try:
-                self._start()
+                self._start(PORT_PATIENCE_SECONDS if last_was_killed else 0.0)
                 self._tend()
             except Interrupted:
                 pass
@@ -54,24 +56,26 @@ class Supervisor:
                 self._stop()
         return 0
 
-    def _start(self) -> None:
-        _refuse_a_taken_port(self.port)
-        environment = self._servers()
+    def _start(self, patience: float) -> None:
+        _refuse_a_taken_port(self.port, patience)
+        servers = self._servers()
         self.account = _web_account(self.home)
         self._own_files()
-        environment = self._environment(environment)
-        self._manage(environment, "Bringing the database up to date", "migrate", "--verbosity", "0")
-        first, word = self._seed(environment)
-        self._launch(_web(self.home, environment, self.account, self.port))
-        self._launch(_worker(self.home, environment, self.account))
+        environment = self._environment(servers)
+        if self.embedded or self._gives("DATABASE_OWNER_URL"):
+            self._manage(environment, "Bringing the database up to date", "migrate", "--verbosity", "0")
+        word = self._first_start(environment)
+        serving = {key: value for key, value in environment.items() if key not in NOT_FOR_SERVING}
+        self._launch(_web(self.home, serving, self.account, self.port))
+        self._launch(_worker(self.home, serving, self.account))
         with step("Starting web and worker"):
             self._wait_until_ready()
-        _greet(self.port, first, word, environment)
+        first.greet(self.port, word, demo=self._wants_demo(), given=bool(self.given.get("ORKESTRA_DEMO_PASSWORD")))
 
     def _servers(self) -> dict[str, str]:
         """Our own servers, or those that the environment names; returns their addresses."""
         found: dict[str, str] = {}
-        if not self.given.get("DATABASE_URL") and not self.given.get("DATABASE_URL_FILE"):
+        if self.embedded:
             with step("Starting PostgreSQL"):
                 server = Postgres(self.home, binaries(self.home))
                 server.initialise()
@@ -79,7 +83,7 @@ class Supervisor:
                 server.wait(child)
                 server.bootstrap()
             found |= server.urls()
-        if not self.given.get("REDIS_URL") and not self.given.get("REDIS_URL_FILE"):
+        if not self._gives("REDIS_URL"):
             with step("Starting Valkey"):
                 child = self._launch(valkey.child(self.home))
                 valkey.wait(self.home, child)
@@ -103,9 +107,22 @@ class Supervisor:
             **self.given,
             **written,
             "ORKESTRA_HOME": str(self.home.root),
+            "HOME": str(self.home.root) if self.account else self.given.get("HOME", "/"),
             "DJANGO_SETTINGS_MODULE": "orkestra.settings",
             "PYTHONUNBUFFERED": "1",
         }
+
+    @property
+    def embedded(self) -> bool:
+        """Whether PostgreSQL is ours, or one that the environment names."""
+        return not self._gives("DATABASE_URL")
+
+    def _wants_demo(self) -> bool:
+        """In our own database unless refused; in another only when asked for, for it may hold real people."""
+        answer = self.given.get("ORKESTRA_DEMO", "").strip().lower()
+        return answer not in {"0", "false", "no", "off"} and bool(
+            self.embedded or answer or self.given.get("ORKESTRA_DEMO_PASSWORD")
+        )
 
     def _gives(self, name: str) -> bool:
         return bool(self.given.get(name) or self.given.get(f"{name}_FILE"))
@@ -119,33 +136,30 @@ class Supervisor:
 
     def _manage(self, environment: dict[str, str], text: str, *command: str) -> None:
         """Run one manage.py command to its end. Raises Stop with its last line when it fails."""
+        program = [sys.executable, str(PROJECT / "manage.py"), *command]
         with step(text):
-            done = subprocess.run(
-                [sys.executable, str(PROJECT / "manage.py"), *command],
-                env=environment,
-                capture_output=True,
-                text=True,
-                stdin=subprocess.DEVNULL,
-            )
+            code, written = run_to_end(program, environment, self.account, PROJECT, self.stopping)
         with (self.home.root / "log" / "commands.log").open("a") as log:
-            log.write(f"$ manage.py {' '.join(command)}\n{done.stdout}{done.stderr}\n")
+            log.write(f"$ manage.py {' '.join(command)}\n{written}\n")
         if self.stopping.is_set():
             raise Interrupted
-        if done.returncode:
-            last = (done.stderr.strip() or done.stdout.strip() or "it gave no reason").splitlines()[-1]
+        if code:
+            last = (written.strip() or "it gave no reason").splitlines()[-1]
             raise Stop(f"manage.py {command[0]} failed: {last} (all of it: {log.name})")
 
-    def _seed(self, environment: dict[str, str]) -> tuple[bool, str]:
-        """The demo, once; (whether it was made now, the password to tell)."""
+    def _first_start(self, environment: dict[str, str]) -> str:
+        """The demo or the first owner, once; returns the demo's password when it was made now, else nothing."""
         mark = self.home.root / "demo-seeded"
-        if mark.exists() or self.given.get("ORKESTRA_DEMO", "1").lower() in {"0", "false", "no"}:
-            return False, ""
+        if not self._wants_demo():
+            if self.embedded and sys.stdin.isatty():
+                first.ask_for_owner(self.home, environment)
+            return ""
+        if mark.exists():
+            return ""
         word = self.given.get("ORKESTRA_DEMO_PASSWORD") or secrets.token_urlsafe(15)
         self._manage(environment | {"ORKESTRA_DEMO_PASSWORD": word}, "Making two demo organisations", "seed_demo")
-        if self.account:
-            self._own_files()
         mark.touch(mode=0o600)
-        return True, word
+        return word
 
     def _launch(self, child: Child) -> Child:
         if self.stopping.is_set():
@@ -179,27 +193,23 @@ class Supervisor:
             child.stop()
 
 
-class Interrupted(Exception):
-    """A signal came while we were starting."""
-
-
-class _Lock:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        self.file = self.path.open("w")
+@contextmanager
+def _lock(home: Home) -> Iterator[bool]:
+    """Hold the home for this run; yields whether the last one was killed before it could stop its servers."""
+    path = home.root / "run" / "lock"
+    with path.open("a+") as file:
         try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Stop(f"Orkestra is already running from {self.path.parents[1]}.") from None
-
-    def __exit__(self, *_: object) -> None:
-        self.file.close()
-
-
-def _lock(home: Home) -> _Lock:
-    return _Lock(home.root / "run" / "lock")
+            raise Stop(f"Orkestra is already running from {home.root}.") from None
+        was_killed = path.stat().st_size > 0
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        try:
+            yield was_killed
+        finally:
+            file.truncate(0)
 
 
 def _port(environment: dict[str, str]) -> int:
@@ -209,12 +219,15 @@ def _port(environment: dict[str, str]) -> int:
     return int(text)
 
 
-def _refuse_a_taken_port(port: int) -> None:
-    if _is_free(port):
-        return
-    other = next((number for number in range(port + 1, port + 50) if _is_free(number)), None)
-    hint = f" Try: ORKESTRA_PORT={other} scripts/up" if other else ""
-    raise Stop(f"Port {port} is taken by another program.{hint}")
+def _refuse_a_taken_port(port: int, patience: float) -> None:
+    """Raises Stop naming another port; first waits a little where a killed run may still be letting it go."""
+    end = time.monotonic() + patience
+    while not _is_free(port):
+        if time.monotonic() > end:
+            other = next((number for number in range(port + 1, port + 50) if _is_free(number)), None)
+            hint = f" Try: ORKESTRA_PORT={other} scripts/up" if other else ""
+            raise Stop(f"Port {port} is taken by another program.{hint}")
+        time.sleep(TEND_EVERY_SECONDS)
 
 
 def _is_free(port: int) -> bool:
@@ -260,18 +273,3 @@ def _web(home: Home, environment: dict[str, str], account: Account | None, port:
 def _worker(home: Home, environment: dict[str, str], account: Account | None) -> Child:
     command = [sys.executable, str(PROJECT / "manage.py"), "work"]
     return Child("worker", command, home.root / "log" / "worker.log", account, environment, PROJECT)
-
-
-def _greet(port: int, first: bool, word: str, environment: dict[str, str]) -> None:
-    say(f"Orkestra is ready at http://localhost:{port}")
-    if first:
-        say("Sign in as owner@, editor@, reviewer@ or viewer@acme.example, owner@globex.example,")
-        say("or as the Super Admin admin@orkestra.example (then /admin/).")
-        say(f"Their password: {word}")
-        if not environment.get("ORKESTRA_DEMO_PASSWORD"):
-            say("It is shown only now.")
-    elif environment.get("ORKESTRA_DEMO", "1") == "0":
-        say("There is no demo; make the first owner with: .venv/bin/python manage.py create_owner --help")
-    else:
-        say("Sign in as before; owner@acme.example and the others have the password shown at the first start.")
-    say("Ctrl-C stops everything.")
