@@ -61,7 +61,7 @@ class Child:
                 cwd=self.folder or "/",
                 env=self.environment,
                 start_new_session=True,
-                preexec_fn=lambda: _die_with(parent, death),
+                preexec_fn=lambda: die_with(parent, death),
                 **_as(self.account),
             )
         self.started_at = time.monotonic()
@@ -119,7 +119,7 @@ def run_to_end(
             cwd=folder,
             env=environment,
             start_new_session=True,
-            preexec_fn=lambda: _die_with(parent, signal.SIGKILL),
+            preexec_fn=lambda: die_with(parent, signal.SIGKILL),
             **_as(account),
         )
         while process.poll() is None:
@@ -135,7 +135,7 @@ def _as(account: Account | None) -> dict[str, object]:
     return {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
 
 
-def _die_with(parent: int, death: signal.Signals) -> None:
+def die_with(parent: int, death: signal.Signals) -> None:
     """In the child: get this signal when the supervisor dies, even by kill -9."""
     _libc.prctl(PR_SET_PDEATHSIG, death)
     if os.getppid() != parent:

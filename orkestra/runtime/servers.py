@@ -13,7 +13,7 @@ from pathlib import Path
 from . import valkey
 from .home import Home, server_account
 from .postgres import Postgres, binaries
-from .process import Child
+from .process import Child, die_with
 from .secrets import secret, signing_key
 
 
@@ -22,10 +22,13 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> int:
     folder = Path(tempfile.mkdtemp(prefix="orkestra-"))
     home = Home(folder, server_account() if os.geteuid() == 0 else None)
     children: list[Child] = []
+    parent = os.getpid()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     try:
         home.prepare()
         given = dict(environment) | _start(home, children)
-        process = subprocess.Popen(list(command), env=given)
+        process = subprocess.Popen(list(command), env=given, preexec_fn=lambda: die_with(parent, signal.SIGTERM))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda received, _: process.send_signal(received))
         return process.wait()
@@ -34,6 +37,11 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> int:
             child.stop()
         shutil.rmtree(home.sockets, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end(received: int, _: object) -> None:
+    """Told to stop before the command runs: leave through the clean-up."""
+    raise SystemExit(128 + received)
 
 
 def _start(home: Home, children: list[Child]) -> dict[str, str]:

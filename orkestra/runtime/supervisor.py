@@ -109,6 +109,7 @@ class Supervisor:
             "ORKESTRA_HOME": str(self.home.root),
             "HOME": str(self.home.root) if self.account else self.given.get("HOME", "/"),
             "DJANGO_SETTINGS_MODULE": "orkestra.settings",
+            "ORKESTRA_SUPERVISED": "1",
             "PYTHONUNBUFFERED": "1",
         }
 

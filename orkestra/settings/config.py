@@ -62,7 +62,9 @@ class Config:
 
     @cached_property
     def written(self) -> dict[str, str]:
-        """What the supervisor wrote for commands that are started by hand."""
+        """What the supervisor wrote for commands that are started by hand; web and worker get theirs from it directly."""
+        if self.environment.get("ORKESTRA_SUPERVISED"):
+            return {}
         try:
             lines = (self.home / "run" / "environment").read_text(encoding="utf-8").splitlines()
         except OSError:
