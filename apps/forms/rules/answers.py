@@ -223,6 +223,7 @@ def _words(item: Field, error: SchemaError) -> str:
         "type": _wrong_type(item),
         "const": _("This must be confirmed: %(label)s") % {"label": item.label},
         "oneOf": _("Choose one of the options."),
+        "enum": _("Choose one of the options."),
         "minLength": _("Write at least %(n)s characters.") % {"n": limit},
         "maxLength": _("Write at most %(n)s characters.") % {"n": limit},
         "pattern": _("This does not have the form that is asked for: %(hint)s") % {"hint": item.hint or limit},

@@ -20,7 +20,7 @@ LONGEST_TEXT = 20_000
 ANNOTATIONS = {"type", "title", "description"}
 STRING_FORMATS = {"date", "time", "email", "person"}
 KEYWORDS: dict[str, set[str]] = {
-    "string": ANNOTATIONS | {"minLength", "maxLength", "pattern", "format", "oneOf"},
+    "string": ANNOTATIONS | {"minLength", "maxLength", "pattern", "format", "oneOf", "enum"},
     "integer": ANNOTATIONS | {"minimum", "maximum", "format"},
     "boolean": ANNOTATIONS | {"const"},
     "array": ANNOTATIONS | {"items", "minItems", "maxItems", "uniqueItems"},
@@ -56,7 +56,7 @@ def check_property(reader: Reader, value: Any, place: str, *, nested: bool) -> N
     if not isinstance(kind, str) or kind not in KEYWORDS or (nested and kind == "array"):
         reader.wrong(f"{place}.type", _("A field is a string, integer, boolean or array; a column is no array."))
         return
-    reader.mapping(value, place, KEYWORDS[kind], {"type", "title"})
+    reader.mapping(value, place, KEYWORDS[kind], {"type"})
     if "title" in value:
         reader.text(value["title"], f"{place}.title", 200)
     if "description" in value:
@@ -93,6 +93,11 @@ def _check_string(reader: Reader, value: dict[str, Any], place: str) -> None:
         )
     if "oneOf" in value:
         _check_options(reader, value["oneOf"], f"{place}.oneOf")
+    if "enum" in value:
+        names = value["enum"]
+        texts = isinstance(names, list) and 1 <= len(names) <= MOST_OPTIONS and all(isinstance(n, str) for n in names)
+        if not texts or len(set(names)) != len(names):
+            reader.wrong(f"{place}.enum", _("These are texts, each once."))
     if "pattern" in value and (fault := pattern_fault(value["pattern"])):
         reader.wrong(f"{place}.pattern", fault)
 

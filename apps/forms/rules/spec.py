@@ -121,7 +121,7 @@ def read_spec(schema: Any, ui: Any) -> Spec:
 def _kind(schema: dict[str, Any], widget: str) -> Kind:
     kind, style = schema["type"], schema.get("format", "")
     if kind == "string":
-        if "oneOf" in schema:
+        if "oneOf" in schema or "enum" in schema:
             return Kind.CHOICE
         return Kind.LONG_TEXT if widget == "textarea" else Kind(style) if style else Kind.TEXT
     if kind == "integer":
@@ -145,10 +145,11 @@ def _field(reader: Reader, name: str, schema: dict[str, Any], required: bool, lo
         reader.wrong(f"{place}.currency", _("A currency is three letters, such as USD."))
         currency = ""
     options = schema.get("oneOf") or (schema["items"].get("oneOf") if kind is Kind.CHOICES else None) or []
+    options = [*options, *({"const": value, "title": value} for value in schema.get("enum", []))]
     return Field(
         name=name,
         kind=kind,
-        label=schema["title"],
+        label=schema.get("title") or name.replace("_", " ").capitalize(),
         hint=schema.get("description", ""),
         schema=schema,
         required=required,
