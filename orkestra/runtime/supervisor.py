@@ -198,7 +198,7 @@ class Supervisor:
 def _lock(home: Home) -> Iterator[bool]:
     """Hold the home for this run; yields whether the last one was killed before it could stop its servers."""
     path = home.root / "run" / "lock"
-    with path.open("a+") as file:
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
