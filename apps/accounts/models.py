@@ -86,6 +86,9 @@ class MembershipManager(models.Manager["Member"]):
         )
 
 
+MemberManager = TenantManager.from_queryset(MemberQuerySet)
+
+
 class Member(TenantModel):
     """A person in a tenant, with one tenant role."""
 
@@ -97,7 +100,7 @@ class Member(TenantModel):
     is_active = models.BooleanField(_("active"), default=True)
     joined_at = models.DateTimeField(_("joined"), default=clock.now, editable=False)
 
-    objects = TenantManager.from_queryset(MemberQuerySet)()
+    objects: ClassVar[MemberManager] = MemberManager()
     memberships = MembershipManager()
 
     class Meta:

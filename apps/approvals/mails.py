@@ -10,6 +10,7 @@ from django.utils.formats import date_format
 from apps.accounts.models import Member
 from apps.audit.actions import Target
 from apps.comms.actions import queue_mail
+from apps.tenants.context import current_tenant
 from apps.tenants.models import Tenant
 
 from .models import Assignment, Case, CaseStep, Decision
@@ -25,7 +26,7 @@ def task_waits(case: Case, step: CaseStep, assignment: Assignment) -> None:
     person = assignment.person
     due = ""
     if step.due_at:
-        zone = Tenant.objects.get(pk=case.tenant_id).timezone
+        zone = Tenant.objects.get(pk=current_tenant()).timezone
         due = f"{date_format(step.due_at.astimezone(ZoneInfo(zone)), 'DATETIME_FORMAT')} ({zone})"
     _send(
         case,
@@ -65,7 +66,7 @@ def _last_reason(case: Case) -> str:
 
 
 def _send(case: Case, to: Member, template: str, dedupe: str, page: str, **more: str) -> None:
-    tenant = Tenant.objects.get(pk=case.tenant_id)
+    tenant = Tenant.objects.get(pk=current_tenant())
     context = {
         "name": to.name,
         "title": case.title,

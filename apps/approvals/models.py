@@ -54,8 +54,6 @@ class Path(TenantModel):
     title = models.CharField(max_length=200)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
-    objects: ClassVar[TenantManager[Path]] = TenantManager()  # type: ignore[misc]
-
     @property
     def audit_label(self) -> str:
         return self.title
@@ -71,8 +69,6 @@ class PathVersion(TenantModel):
     definition = OrderedJSON()
     sha256 = models.CharField(max_length=64)
     created_at = models.DateTimeField(default=clock.now, editable=False)
-
-    objects: ClassVar[TenantManager[PathVersion]] = TenantManager()  # type: ignore[misc]
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "path", "number"], name="approvals_path_version")]
@@ -100,8 +96,6 @@ class Case(TenantModel):
     round = models.PositiveSmallIntegerField(default=1)
     opened_at = models.DateTimeField(default=clock.now)
     closed_at = models.DateTimeField(null=True)
-
-    objects: ClassVar[TenantManager[Case]] = TenantManager()  # type: ignore[misc]
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "subject_id"], name="approvals_case_subject")]
@@ -131,8 +125,6 @@ class CaseStep(TenantModel):
     due_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
 
-    objects: ClassVar[TenantManager[CaseStep]] = TenantManager()  # type: ignore[misc]
-
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "case", "round", "key"], name="approvals_step_once")]
 
@@ -154,6 +146,9 @@ class AssignmentQuerySet(TenantQuerySet["Assignment"]):
         return self.select_related("step", "step__case", "step__case__requester__user", "person__user")
 
 
+AssignmentManager = TenantManager.from_queryset(AssignmentQuerySet)
+
+
 class Assignment(TenantModel):
     """One person is asked to decide on one step."""
 
@@ -164,7 +159,7 @@ class Assignment(TenantModel):
     state = models.CharField(max_length=16, choices=AssignmentState.choices, default=AssignmentState.OPEN)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
-    objects = TenantManager.from_queryset(AssignmentQuerySet)()
+    objects: ClassVar[AssignmentManager] = AssignmentManager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "step", "person"], name="approvals_asked_once")]
@@ -185,8 +180,6 @@ class Decision(TenantModel):
     revision = models.UUIDField()
     subject_sha256 = models.CharField(max_length=64)
     decided_at = models.DateTimeField(default=clock.now)
-
-    objects: ClassVar[TenantManager[Decision]] = TenantManager()  # type: ignore[misc]
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "step", "person"], name="approvals_decided_once")]

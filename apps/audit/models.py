@@ -27,6 +27,9 @@ class EntryQuerySet(TenantQuerySet["Entry"]):
         return self.filter(target_id=target.pk)
 
 
+EntryManager = TenantManager.from_queryset(EntryQuerySet)
+
+
 class Entry(TenantModel):
     """One act: the canonical bytes, and beside them the columns that filters need, rebuildable from the bytes."""
 
@@ -44,7 +47,7 @@ class Entry(TenantModel):
     request_id = models.CharField(max_length=64, blank=True)
     body = models.BinaryField()
 
-    objects = TenantManager.from_queryset(EntryQuerySet)()
+    objects: ClassVar[EntryManager] = EntryManager()
 
     class Meta:
         verbose_name = _("audit entry")

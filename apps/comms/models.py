@@ -8,7 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from apps.tenants import clock
-from apps.tenants.models import TenantManager, TenantModel
+from apps.tenants.models import TenantModel
 
 
 class OutboxState(models.TextChoices):
@@ -33,8 +33,6 @@ class OutboxMessage(TenantModel):
     last_error = models.CharField(max_length=300, blank=True)
     queued_at = models.DateTimeField(default=clock.now)
     sent_at = models.DateTimeField(null=True)
-
-    objects: ClassVar[TenantManager[OutboxMessage]] = TenantManager()  # type: ignore[misc]
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "dedupe"], name="comms_outbox_dedupe")]

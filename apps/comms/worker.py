@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+from typing import Any
 
 import structlog
 from django.db import connections
@@ -35,7 +36,7 @@ async def _run(dsn: str, concurrency: int) -> int:
     connector = PsycopgConnector(conninfo=dsn, min_size=1, max_size=concurrency + 3)
     worker_app: App = app.with_connector(connector)
     async with worker_app.open_async():
-        parts = {
+        parts: set[asyncio.Task[Any]] = {
             asyncio.create_task(
                 worker_app.run_worker_async(
                     concurrency=concurrency,

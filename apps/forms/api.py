@@ -131,7 +131,7 @@ class FormViewSet(TenantViewSet[Form]):
 
     def _page(self, rows: Any, serializer: Any, paginator: CursorPagination | None = None) -> Response:
         pages = paginator or CursorPagination()
-        found = pages.paginate_queryset(rows, self.request, view=self)
+        found: Any = pages.paginate_queryset(rows, self.request, view=self)
         return pages.get_paginated_response(serializer(found, many=True).data)
 
 

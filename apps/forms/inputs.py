@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -91,9 +92,9 @@ class Control:
     errors: list[str]
     required: bool
     shown: bool = True
-    rows: list[list[Control]] = field(default_factory=list)
-    files: list[Any] = field(default_factory=list)
-    people: list[Any] = field(default_factory=list)
+    rows: list[list[Control]] = dataclasses.field(default_factory=list)
+    files: list[Any] = dataclasses.field(default_factory=list)
+    people: list[Any] = dataclasses.field(default_factory=list)
 
     @property
     def template(self) -> str:

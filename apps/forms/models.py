@@ -52,6 +52,9 @@ def fills(member: Member) -> bool:
     return member.role in {Role.OWNER, Role.MEMBER}
 
 
+FormManager = TenantManager.from_queryset(FormQuerySet)
+
+
 class Form(TenantModel):
     """A questionnaire. Submissions always point at one of its frozen versions; `schema`, `ui`, `path` are the draft."""
 
@@ -69,7 +72,7 @@ class Form(TenantModel):
     created_at = models.DateTimeField(default=clock.now, editable=False)
     changed_at = models.DateTimeField(default=clock.now)
 
-    objects = TenantManager.from_queryset(FormQuerySet)()
+    objects: ClassVar[FormManager] = FormManager()
 
     class Meta:
         verbose_name = _("form")
@@ -98,8 +101,6 @@ class FormVersion(TenantModel):
     path_version = TenantForeignKey(PathVersion, models.PROTECT, null=True, related_name="+")
     published_by = TenantForeignKey(Member, models.PROTECT, related_name="+")
     published_at = models.DateTimeField(default=clock.now, editable=False)
-
-    objects: ClassVar[TenantManager[FormVersion]] = TenantManager()  # type: ignore[misc]
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "form", "number"], name="forms_version_number")]
@@ -143,6 +144,9 @@ class GrantQuerySet(TenantQuerySet["Grant"]):
         )
 
 
+GrantManager = TenantManager.from_queryset(GrantQuerySet)
+
+
 class Grant(TenantModel):
     """One row of a form's access list: a person, a role or a team holds OWNER, EDITOR or REVIEWER."""
 
@@ -156,7 +160,7 @@ class Grant(TenantModel):
     role = models.CharField(max_length=16, choices=GrantRole.choices)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
-    objects = TenantManager.from_queryset(GrantQuerySet)()
+    objects: ClassVar[GrantManager] = GrantManager()
 
     class Meta:
         constraints = [
@@ -196,6 +200,9 @@ class SubmissionQuerySet(TenantQuerySet["Submission"]):
         return self.select_related("form", "form_version", "case", "submitter__user", "current_revision")
 
 
+SubmissionManager = TenantManager.from_queryset(SubmissionQuerySet)
+
+
 class Submission(TenantModel):
     """A filled form, pinned to a version. Its state is its case's; without one it is a draft."""
 
@@ -214,7 +221,7 @@ class Submission(TenantModel):
     changed_at = models.DateTimeField(default=clock.now)
     submitted_at = models.DateTimeField(null=True)
 
-    objects = TenantManager.from_queryset(SubmissionQuerySet)()
+    objects: ClassVar[SubmissionManager] = SubmissionManager()
 
     class Meta:
         verbose_name = _("submission")
@@ -257,8 +264,6 @@ class Revision(TenantModel):
     sha256 = models.CharField(max_length=64)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
-    objects: ClassVar[TenantManager[Revision]] = TenantManager()  # type: ignore[misc]
-
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "submission", "number"], name="forms_revision_number")]
 
@@ -276,8 +281,6 @@ class Attachment(TenantModel):
     content_type = models.CharField(max_length=100)
     uploaded_at = models.DateTimeField(default=clock.now, editable=False)
 
-    objects: ClassVar[TenantManager[Attachment]] = TenantManager()  # type: ignore[misc]
-
 
 class ReferenceCounter(TenantModel):
     """The last number given under a prefix in a year."""
@@ -285,8 +288,6 @@ class ReferenceCounter(TenantModel):
     prefix = models.CharField(max_length=8)
     year = models.PositiveSmallIntegerField()
     value = models.PositiveIntegerField(default=0)
-
-    objects: ClassVar[TenantManager[ReferenceCounter]] = TenantManager()  # type: ignore[misc]
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "prefix", "year"], name="forms_counter_once")]

@@ -89,12 +89,12 @@ class GrantInputSerializer(CheckedSerializer):
 
 
 class SubmissionInputSerializer(CheckedSerializer):
-    data = ObjectField(required=False, default=dict)
+    data = ObjectField(required=False, default=dict)  # type: ignore[assignment]
     draft = serializers.BooleanField(required=False, default=False, help_text="Keep it as a draft instead of sending.")
 
 
 class DraftInputSerializer(CheckedSerializer):
-    data = ObjectField(required=False)
+    data = ObjectField(required=False)  # type: ignore[assignment]
 
 
 class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
@@ -114,7 +114,7 @@ class SubmissionSerializer(serializers.ModelSerializer[Submission]):
     state = serializers.CharField(read_only=True)
     submitter = serializers.UUIDField(source="submitter_id")
     revision = serializers.UUIDField(source="current_revision_id", allow_null=True)
-    data = serializers.SerializerMethodField()
+    data = serializers.SerializerMethodField()  # type: ignore[assignment]
     sha256 = serializers.CharField(source="current_revision.sha256", default=None, allow_null=True)
 
     class Meta:

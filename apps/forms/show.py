@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -26,10 +27,10 @@ class Shown:
 
     field: Field
     text: str = ""
-    header: list[str] = field(default_factory=list)
-    table: list[list[str]] = field(default_factory=list)
-    numeric: list[bool] = field(default_factory=list)
-    files: list[Attachment] = field(default_factory=list)
+    header: list[str] = dataclasses.field(default_factory=list)
+    table: list[list[str]] = dataclasses.field(default_factory=list)
+    numeric: list[bool] = dataclasses.field(default_factory=list)
+    files: list[Attachment] = dataclasses.field(default_factory=list)
 
 
 @dataclass

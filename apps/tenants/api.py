@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from django.db import models
@@ -92,7 +92,7 @@ class CheckedSerializer(serializers.Serializer[Any]):
     @classmethod
     def checked(cls, request: Request, **kwargs: Any) -> dict[str, Any]:
         """The validated body. Raises Invalid with one message a place."""
-        serializer: Self = cls(data=request.data, **kwargs)
+        serializer = cls(data=request.data, **kwargs)
         if not serializer.is_valid():
             raise Invalid(dict(places(serializer.errors)))
         return dict(serializer.validated_data)
@@ -129,9 +129,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         problem = Problem(str(error.detail), code=str(error.default_code))
         problem.status, problem.title = error.status_code, str(error.default_detail)
         response = problem_response(problem)
-        for name, value in (
-            (getattr(error, "auth_header", None) and {"WWW-Authenticate": error.auth_header}) or {}
-        ).items():  # type: ignore[attr-defined]
-            response[name] = value
+        if header := getattr(error, "auth_header", None):
+            response["WWW-Authenticate"] = header
         return response
     return None

@@ -11,6 +11,9 @@ from django.db import models
 class OrderedJSON(models.TextField):  # type: ignore[type-arg]
     """JSON kept as text: jsonb sorts keys, and the order of a form's questions is its author's."""
 
+    _pyi_private_set_type: Any  # what django-stubs lets a field of this class take and give
+    _pyi_private_get_type: Any
+
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
         return None if value is None else json.loads(value)
 

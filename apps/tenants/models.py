@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from django.db import models
@@ -72,8 +72,8 @@ class TenantForeignKey(models.ForeignKey):  # type: ignore[type-arg]
 
     def get_extra_restriction(self, alias: str | None, related_alias: str | None) -> Any:
         """`ON … AND (target.tenant_id = own.tenant_id)`, which lets a join find one partition."""
-        target = self.remote_field.model._meta.get_field("tenant")
-        own = self.model._meta.get_field("tenant")
+        target: Any = self.remote_field.model._meta.get_field("tenant")
+        own: Any = self.model._meta.get_field("tenant")
         return Exact(target.get_col(alias), own.get_col(related_alias))
 
 
@@ -127,7 +127,7 @@ class TenantModel(models.Model, metaclass=TenantModelBase):
         Tenant, models.PROTECT, db_index=False, related_name="+", default=default_tenant, editable=False
     )
 
-    objects: ClassVar[TenantManager[Self]] = TenantManager()  # type: ignore[misc]
+    objects = TenantManager()
 
     class Meta:
         abstract = True

@@ -22,7 +22,7 @@ class TenantPolicy(models.BaseConstraint):
     and writes only where it is bound; the sealer reads across and has grants on the audit tables alone.
     """
 
-    def create_sql(self, model: Any, schema_editor: Any) -> Statement:
+    def create_sql(self, model: Any, schema_editor: Any) -> Statement:  # type: ignore[override]
         table = schema_editor.quote_name(model._meta.db_table)
         own = f"tenant_id = {BOUND}"
         return Statement(
@@ -34,11 +34,11 @@ class TenantPolicy(models.BaseConstraint):
             table=Table(model._meta.db_table, schema_editor.quote_name),
         )
 
-    def constraint_sql(self, model: Any, schema_editor: Any) -> None:
+    def constraint_sql(self, model: Any, schema_editor: Any) -> None:  # type: ignore[override]
         """Nothing inside CREATE TABLE; the policy follows at once, before any other deferred statement."""
         schema_editor.deferred_sql.insert(0, self.create_sql(model, schema_editor))
 
-    def remove_sql(self, model: Any, schema_editor: Any) -> Statement:
+    def remove_sql(self, model: Any, schema_editor: Any) -> Statement:  # type: ignore[override]
         table = schema_editor.quote_name(model._meta.db_table)
         drops = "; ".join(f"DROP POLICY {name} ON {table}" for name in TENANT_POLICIES)
         return Statement(drops, table=Table(model._meta.db_table, schema_editor.quote_name))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from .home import Account
 
@@ -131,7 +132,7 @@ def run_to_end(
         return process.returncode, written.read().decode(errors="replace")
 
 
-def _as(account: Account | None) -> dict[str, object]:
+def _as(account: Account | None) -> dict[str, Any]:
     return {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
 
 

@@ -18,7 +18,7 @@ def with_context(logger: Any, method: str, event: dict[str, Any]) -> dict[str, A
     return event
 
 
-SHARED = [
+SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     with_context,
     structlog.stdlib.add_log_level,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from uuid import UUID
 
 from django.db import transaction
 
@@ -44,7 +45,8 @@ def sign_in_refused(email: str) -> None:
 def _everywhere(action: str, user: User, facts: dict[str, str] | None = None) -> None:
     """One entry in each of the person's tenants; in the platform's log where there is none."""
     found = memberships(user.pk)
-    places = [(member.tenant_id, member.pk) for member in found] or [(PLATFORM_TENANT_ID, None)]
+    places: list[tuple[UUID | None, UUID | None]] = [(member.tenant_id, member.pk) for member in found]
+    places = places or [(PLATFORM_TENANT_ID, None)]
     for tenant, member in places:
         context = TenantContext(
             tenant=tenant, user=user.pk, member=member, credential="session", request_id=current().request_id

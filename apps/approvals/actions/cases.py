@@ -14,6 +14,7 @@ from apps.accounts.models import Member
 from apps.accounts.rules import MATRIX, Role
 from apps.audit.actions import record
 from apps.tenants import clock
+from apps.tenants.context import current_tenant
 from apps.tenants.models import Tenant
 from apps.tenants.refusals import Conflict, Forbidden
 
@@ -142,7 +143,7 @@ def _open(case: Case, step: Step, steps: tuple[Step, ...]) -> None:
         return
     due = None
     if step.due_business_days is not None:
-        zone = ZoneInfo(Tenant.objects.get(pk=case.tenant_id).timezone)
+        zone = ZoneInfo(Tenant.objects.get(pk=current_tenant()).timezone)
         due = deadlines.due_after(clock.now(), step.due_business_days, zone)
     made = _new_step(case, step, steps, state=StepState.OPEN, eligible_count=len(people), due_at=due)
     asked = [Assignment(step=made, person=person, created_at=clock.now()) for person in people]

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import Member
 from apps.audit.actions import record
+from apps.tenants.context import current_tenant
 from apps.tenants.refusals import Conflict, Forbidden, Invalid, Refused
 
 from .. import store
@@ -29,7 +30,7 @@ def attach(submission: Submission, *, field: str, upload: UploadedFile, by: Memb
     if item is None or item.kind is not Kind.FILE:
         raise Invalid({"field": [_("This form takes no files there.")]})
     name = store.clean_name(upload.name or "")
-    stored = store.write(submission.tenant_id, name, upload.chunks(store.CHUNK_BYTES))
+    stored = store.write(current_tenant(), name, upload.chunks(store.CHUNK_BYTES))
     with transaction.atomic():
         submission = Submission.objects.select_for_update().get(pk=submission.pk)
         if Attachment.objects.filter(submission=submission).count() >= MOST_FILES:
@@ -72,7 +73,7 @@ def remove_attachment(attachment: Attachment, *, by: Member) -> None:
 def download(attachment: Attachment, *, by: Member) -> Path:
     """The file's place on disk, after its bytes were checked and the download was recorded. Raises Refused."""
     try:
-        place = store.read(attachment.tenant_id, attachment.sha256)
+        place = store.read(current_tenant(), attachment.sha256)
     except store.Corrupt:
         with transaction.atomic():
             record("attachment.corrupt", attachment.submission, attachment, outcome="refused")

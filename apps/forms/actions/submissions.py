@@ -121,7 +121,11 @@ def _open(submission: Submission, answers: Answers, reference: str, by: Member) 
     submission.title = title_of(submission, spec, answers.data)
     submission.draft_data, submission.changed_at = {}, now
     record("submission.sent", submission, revision, facts={"revision": number, "sha256": sha256})
-    subject = {"subject_revision": revision.pk, "subject_sha256": sha256, "facts": facts(spec, answers.data)}
+    subject: dict[str, Any] = {
+        "subject_revision": revision.pk,
+        "subject_sha256": sha256,
+        "facts": facts(spec, answers.data),
+    }
     if submission.case is None:
         assert submission.form_version.path_version is not None
         submission.case = approvals.open_case(

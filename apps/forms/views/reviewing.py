@@ -56,7 +56,7 @@ def submission(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
     if found.state == Submission.DRAFT:
         return redirect(turl(request, "forms:draft", pk=pk))
     mine = found.submitter_id == request.member.pk
-    asked = Assignment.objects.of(request.member).waiting().filter(step__case_id=found.case_id).first()
+    asked = found.case and Assignment.objects.of(request.member).waiting().filter(step__case=found.case).first()
     context = _context(found) | {"mine": mine, "task": asked, "sent": "sent" in request.GET}
     return page(request, "forms/submission.html", context)
 

@@ -35,7 +35,7 @@ class SchemaEditor(DatabaseSchemaEditor):
         return sql, params
 
     def _create_fk_sql(self, model: Any, field: Any, suffix: str) -> Statement:
-        statement = super()._create_fk_sql(model, field, suffix)
+        statement: Statement = super()._create_fk_sql(model, field, suffix)  # type: ignore[misc]
         if getattr(field, "carries_tenant", False):
             target = field.target_field
             statement.parts["column"] = Columns(model._meta.db_table, ["tenant_id", field.column], self.quote_name)
@@ -46,5 +46,5 @@ class SchemaEditor(DatabaseSchemaEditor):
 
     def _field_indexes_sql(self, model: Any, field: Any) -> list[Any]:
         if getattr(field, "carries_tenant", False) and not field.unique:
-            return [self._create_index_sql(model, fields=[model._meta.get_field("tenant"), field])]
-        return super()._field_indexes_sql(model, field)
+            return [self._create_index_sql(model, fields=[model._meta.get_field("tenant"), field])]  # type: ignore[attr-defined]
+        return list(super()._field_indexes_sql(model, field))  # type: ignore[misc]
