@@ -96,7 +96,7 @@ def read_spec(schema: Any, ui: Any) -> Spec:
     """Check a schema and its ui, and read them. Raises Invalid with every fault and its place."""
     reader = Reader()
     properties = check_schema(reader, schema)
-    looks = reader.mapping(ui or {}, "ui", UI, set())
+    looks = reader.mapping({} if ui is None else ui, "ui", UI, set())
     fields_ui = reader.mapping(looks.get("fields", {}), "ui.fields", set(properties), set())
     try:
         canonical.encode({"schema": schema, "ui": ui or {}})
@@ -212,13 +212,16 @@ def _sections(reader: Reader, rows: Any, made: dict[str, Field]) -> tuple[Sectio
         place = f"ui.sections.{index}"
         found = reader.mapping(row, place, {"title", "description", "fields"}, {"title", "fields"})
         names = found.get("fields", [])
-        names = names if isinstance(names, list) else []
-        for position, name in enumerate(names):
-            if name not in made or name in seen:
+        fields = []
+        for position, name in enumerate(names if isinstance(names, list) else []):
+            if not isinstance(name, str) or name not in made or name in seen:
                 reader.wrong(f"{place}.fields.{position}", _("Name each field of the schema once."))
-        seen += [name for name in names if name in made]
-        fields = tuple(made[name] for name in names if name in made)
-        sections.append(Section(str(found.get("title", "")), str(found.get("description", "")), fields))
+            else:
+                seen.append(name)
+                fields.append(made[name])
+        title = reader.text(found["title"], f"{place}.title") if "title" in found else ""
+        about = reader.text(found["description"], f"{place}.description", 1000) if found.get("description") else ""
+        sections.append(Section(title, about, tuple(fields)))
     if missing := sorted(set(made) - set(seen)):
         reader.wrong("ui.sections", _("No section shows: %(names)s.") % {"names": ", ".join(missing)})
     return tuple(sections)
