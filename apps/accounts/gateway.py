@@ -10,12 +10,14 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from apps.tenants.context import TenantContext, current, tenant_context
-from apps.tenants.refusals import Forbidden, NotFound, NotSignedIn, Problem
+from apps.tenants.refusals import Forbidden, NotFound, NotSignedIn, Problem, TooLarge
 
 from . import tokens
 from .answers import problem_answer
@@ -59,6 +61,7 @@ def identify(request: HttpRequest) -> TenantContext:
     if rule is None:
         raise NotFound()
     _check_method(request, rule)
+    _check_size(request)
     if rule.door is Door.PUBLIC:
         return current()
     if is_api(request.path_info):
@@ -72,6 +75,13 @@ def _check_method(request: HttpRequest, rule: Rule) -> None:
     site = request.headers.get("Sec-Fetch-Site", "")
     if site in {"cross-site", "same-site"} and request.method not in SAFE and not is_api(request.path_info):
         raise Forbidden("Another site sent this request.")
+
+
+def _check_size(request: HttpRequest) -> None:
+    """Refuse before a byte is read; what lies below has limits of its own for each file and for the rest."""
+    length = str(request.META.get("CONTENT_LENGTH") or "0")
+    if not length.isdigit() or int(length) > settings.REQUEST_MAX_BYTES:
+        raise TooLarge(_("At most %(n)s MB can be sent at once.") % {"n": settings.REQUEST_MAX_BYTES // 1024**2})
 
 
 class MethodNotAllowed(Problem):

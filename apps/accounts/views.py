@@ -7,12 +7,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 import structlog
+from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from redis.exceptions import RedisError
 
-from apps.tenants.refusals import Forbidden, NotFound, Problem, Unavailable
+from apps.tenants.refusals import Forbidden, NotFound, Problem, TooLarge, Unavailable
 
 from .answers import problem_answer
 from .people import memberships_of
@@ -41,6 +42,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, RequestDataTooBig):
+        return problem_answer(request, TooLarge())
     problem = Problem("The request could not be read.", code="bad_request")
     problem.status = 400
     return problem_answer(request, problem)

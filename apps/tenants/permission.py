@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -17,6 +18,8 @@ class Permitted(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         needed = getattr(view, "needs", {})
         permission = needed.get(getattr(view, "action", None) or str(request.method).lower(), needed.get("*"))
+        if getattr(view, "action", "") is None:
+            raise MethodNotAllowed(str(request.method))
         if permission is None:
             raise Forbidden("This route names no permission.")
         if permission:

@@ -118,6 +118,7 @@ WHITENOISE_AUTOREFRESH = False
 
 ATTACHMENTS_ROOT = HOME / "files"
 ATTACHMENT_MAX_BYTES = 20 * 1024 * 1024
+REQUEST_MAX_BYTES = 3 * ATTACHMENT_MAX_BYTES + 1024 * 1024
 FILE_UPLOAD_TEMP_DIR = str(HOME / "tmp") if (HOME / "tmp").is_dir() else None
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
@@ -126,7 +127,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.accounts.authentication.GatewayAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["apps.tenants.permission.Permitted"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.MultiPartParser"],
+    "DEFAULT_PARSER_CLASSES": ["apps.tenants.parsers.BoundedJSONParser", "rest_framework.parsers.MultiPartParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "apps.tenants.api.handle",
     "UNAUTHENTICATED_USER": None,
