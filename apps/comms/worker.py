@@ -16,18 +16,19 @@ from apps.audit.sealer import seal_all
 
 log = structlog.get_logger(__name__)
 SEAL_EVERY_SECONDS = 0.5
-STALLED_AFTER_SECONDS = 30
-LOOK_FOR_STALLED_EVERY_SECONDS = 10
 MOST_RUNS_OF_ONE_JOB = 5
 STOP_SECONDS = 10
 
 
-def run(dsn: str, concurrency: int) -> int:
-    """Work until told to stop; 0 after SIGTERM or SIGINT, 1 when the database or a part of the worker went away."""
-    return asyncio.run(_run(dsn, concurrency))
+def run(dsn: str, concurrency: int, stalled_after: int) -> int:
+    """Work until told to stop; 0 after SIGTERM or SIGINT, 1 when the database or a part of the worker went away.
+
+    A worker that shows no sign of life for `stalled_after` seconds has its jobs taken over.
+    """
+    return asyncio.run(_run(dsn, concurrency, stalled_after))
 
 
-async def _run(dsn: str, concurrency: int) -> int:
+async def _run(dsn: str, concurrency: int, stalled_after: int) -> int:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -44,12 +45,14 @@ async def _run(dsn: str, concurrency: int) -> int:
                     listen_notify=True,
                     fetch_job_polling_interval=5,
                     delete_jobs="successful",
+                    update_heartbeat_interval=stalled_after / 3,
+                    stalled_worker_timeout=stalled_after,
                     shutdown_graceful_timeout=STOP_SECONDS,
                 ),
                 name="jobs",
             ),
             asyncio.create_task(asyncio.to_thread(_seal_until, halt), name="sealer"),
-            asyncio.create_task(_retry_stalled(worker_app), name="stalled"),
+            asyncio.create_task(_retry_stalled(worker_app, stalled_after), name="stalled"),
         }
         told = asyncio.create_task(stopping.wait(), name="told to stop")
         done, _ = await asyncio.wait({*parts, told}, return_when=asyncio.FIRST_COMPLETED)
@@ -76,15 +79,15 @@ def _seal_until(halt: threading.Event) -> None:
         connections.close_all()
 
 
-async def _retry_stalled(worker_app: App) -> None:
+async def _retry_stalled(worker_app: App, stalled_after: int) -> None:
     """Jobs of a worker that died are run again, a few times at most; then they stay failed for a person to look at."""
     manager = worker_app.job_manager
     while True:
-        for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS):
+        for job in await manager.get_stalled_jobs(seconds_since_heartbeat=stalled_after):
             if job.attempts < MOST_RUNS_OF_ONE_JOB:
                 log.warning("job_resumed", task=job.task_name, job=job.id)
                 await manager.retry_job(job)
             else:
                 log.error("job_given_up", task=job.task_name, job=job.id)
                 await manager.finish_job(job, status="failed", delete_job=False)  # type: ignore[arg-type]
-        await asyncio.sleep(LOOK_FOR_STALLED_EVERY_SECONDS)
+        await asyncio.sleep(stalled_after / 3)

@@ -17,7 +17,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--concurrency", type=int, default=2)
+        parser.add_argument(
+            "--stalled-after", type=int, default=30, help="seconds until a dead worker's jobs are taken"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         refuse_a_broken_wall()
-        sys.exit(run(settings.DATABASE_DIRECT_URL, options["concurrency"]))
+        sys.exit(run(settings.DATABASE_DIRECT_URL, options["concurrency"], options["stalled_after"]))
