@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID, uuid4
+
+from django.core.management import call_command
 
 from apps.accounts import actions
 from apps.accounts.models import Member, Team, User
@@ -64,6 +68,33 @@ class Company:
             for member in members:
                 actions.join_team(team, member, by=self.owner)
         return team
+
+
+class DemoCast:
+    """The people of the demo, by the part of their address before the @."""
+
+    def __init__(self) -> None:
+        with tenant_context(TenantContext(platform=True, credential="system")):
+            self.members = {
+                (member.tenant.slug, member.user.email.partition("@")[0]): member
+                for member in Member.objects.select_related("user", "tenant").filter(
+                    tenant__slug__in=("acme", "globex")
+                )
+            }
+
+    def acme(self, name: str) -> Member:
+        return self.members["acme", name]
+
+    def globex(self, name: str) -> Member:
+        return self.members["globex", name]
+
+
+@lru_cache(maxsize=1)
+def demo() -> DemoCast:
+    """Seed the demo into this process's database, by the command that operators use."""
+    os.environ["ORKESTRA_DEMO_PASSWORD"] = PASSWORD
+    call_command("seed_demo", verbosity=0)
+    return DemoCast()
 
 
 def person(name: str, company: str) -> User:

@@ -41,9 +41,9 @@ def django_db_setup(django_db_blocker: Any, worker_id: str, tmp_path_factory: py
 @pytest.fixture(autouse=True)
 def _real_database(request: pytest.FixtureRequest) -> Iterator[None]:
     """Tests that name a fixture of the cast run on the database; pure ones never touch it."""
-    if not {"acme", "globex", "wall", "client_of"} & set(request.fixturenames) and not request.node.get_closest_marker(
-        "database"
-    ):
+    if not {"acme", "globex", "wall", "client_of", "demo"} & set(
+        request.fixturenames
+    ) and not request.node.get_closest_marker("database"):
         yield
         return
     request.getfixturevalue("django_db_setup")
@@ -67,6 +67,12 @@ def acme(_real_database: None) -> cast.Company:
 def globex(_real_database: None) -> cast.Company:
     """Its rival, which must never see anything of it."""
     return cast.company("globex")
+
+
+@pytest.fixture
+def demo(_real_database: None) -> cast.DemoCast:
+    """The demo's two organisations; made once for a test process, so tests add to them and never count on being first."""
+    return cast.demo()
 
 
 class Api(APIClient):

@@ -44,26 +44,12 @@ def record(
         raise RuntimeError("An entry is written in the transaction of its act; there is none.")
     if action not in catalogue.known():
         raise KeyError(f"No room has registered the act {action!r}.")
-    acting, tenant, identity, time = current(), current_tenant(), new_id(), clock.now()
     named = [_target(target) for target in targets]
-    actor_type, actor_id = _actor(acting)
-    document = {
-        "v": VERSION,
-        "log": str(tenant),
-        "id": str(identity),
-        "time": canonical.timestamp(time),
-        "action": action,
-        "actor": {"type": actor_type, "id": str(actor_id) if actor_id else None},
-        "credential": acting.credential,
-        "targets": [{"type": target.type, "id": str(target.id), "label": target.label} for target in named],
-        "outcome": outcome,
-        "request_id": acting.request_id,
-        "facts": dict(facts or {}),
-    }
     first = named[0] if named else None
-    return Entry.objects.create(
-        id=identity,
-        time=time,
+    actor_type, actor_id = _actor(current())
+    entry = Entry(
+        id=new_id(),
+        time=clock.now(),
         action=action,
         actor_type=actor_type,
         actor_id=actor_id,
@@ -71,9 +57,28 @@ def record(
         target_id=first.id if first else None,
         target_label=first.label if first else "",
         outcome=outcome,
-        request_id=acting.request_id,
-        body=canonical.encode(document),
+        request_id=current().request_id,
     )
+    entry.body = canonical.encode(_document(entry, named, facts or {}))
+    entry.save(force_insert=True)
+    return entry
+
+
+def _document(entry: Entry, targets: list[Target], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What is hashed. The entry's columns repeat a part of it, and `verify` compares them."""
+    return {
+        "v": VERSION,
+        "log": str(current_tenant()),
+        "id": str(entry.pk),
+        "time": canonical.timestamp(entry.time),
+        "action": entry.action,
+        "actor": {"type": entry.actor_type, "id": str(entry.actor_id) if entry.actor_id else None},
+        "credential": current().credential,
+        "targets": [{"type": target.type, "id": str(target.id), "label": target.label} for target in targets],
+        "outcome": entry.outcome,
+        "request_id": entry.request_id,
+        "facts": dict(facts),
+    }
 
 
 def record_platform(action: str, *targets: models.Model | Target, **rest: Any) -> Entry:
