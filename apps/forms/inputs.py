@@ -18,6 +18,7 @@ from apps.approvals.models import Verdict
 
 from .rules.answers import Answers
 from .rules.spec import Field, Kind, Section, Spec
+from .show import computed
 
 LONGEST_ROWS = 200
 MONEY = re.compile(r"[+-]?\d{1,3}(?:[,  ]?\d{3})*(?:\.\d{1,2})?\Z")
@@ -108,6 +109,10 @@ class Control:
         if self.field.kind is Kind.MONEY and isinstance(self.value, int):
             return f"{Decimal(self.value) / 100:.2f}"
         return str(self.value)
+
+    @property
+    def computed(self) -> str:
+        return computed(self.field, self.value)
 
     @property
     def described_by(self) -> str:

@@ -52,8 +52,16 @@ def shown(spec: Spec, data: dict[str, Any], files: list[Attachment]) -> list[Sho
 
 
 def amount(cents: int, currency: str) -> str:
-    """`$ 48,200.00` from cents."""
-    return f"{CURRENCIES.get(currency, currency)} {Decimal(cents) / 100:,.2f}".strip()
+    """`$48,200.00` from cents; a currency without a sign of its own stands before it: `CHF 48,200.00`."""
+    sign = CURRENCIES.get(currency, f"{currency}\N{NO-BREAK SPACE}" if currency else "")
+    return f"{'-' if cents < 0 else ''}{sign}{Decimal(abs(cents)) / 100:,.2f}"
+
+
+def computed(item: Field, value: Any) -> str:
+    """A number that the server computed, as pages show it; a dash while it cannot be computed."""
+    if not isinstance(value, int):
+        return "–"
+    return amount(value, item.currency) if item.kind is Kind.MONEY else str(value)
 
 
 def _item(item: Field, value: Any, files: list[Attachment], names: dict[Any, str]) -> Shown:

@@ -19,8 +19,8 @@ from ..actions.submissions import judge, known
 from ..inputs import draw, field_id, read_post
 from ..models import Attachment, Form, Submission, fills
 from ..rules.answers import Answers, read_answers
-from ..rules.spec import Field, Kind, Spec
-from ..show import amount, shown
+from ..rules.spec import Kind, Spec
+from ..show import computed, shown
 
 
 def fill(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
@@ -71,16 +71,13 @@ def preview(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
         {
             "show": {item.name: item.name in answers.shown for item in spec.fields},
             "required": {item.name: item.name in answers.required for item in spec.fields},
-            "values": {item.name: _value(item, answers) for item in spec.fields if item.computed is not None},
+            "values": {
+                item.name: computed(item, answers.data.get(item.name))
+                for item in spec.fields
+                if item.computed is not None
+            },
         }
     )
-
-
-def _value(item: Field, answers: Answers) -> str:
-    value = answers.data.get(item.name)
-    if not isinstance(value, int):
-        return "–"
-    return amount(value, item.currency) if item.kind is Kind.MONEY else str(value)
 
 
 def _uuid(text: str) -> UUID:

@@ -1,0 +1,131 @@
+"""The purchase request of the demo in a real browser: questions that come and go, a total, rows, files, and the wall."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .test_the_story import check, sign_in
+
+pytestmark = pytest.mark.xdist_group("browser")
+QUOTE = {"name": "offer.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 offer"}
+RATIONALE = "[name=sole_source_rationale]"
+
+
+def fill(page: Any) -> None:
+    """Everything but the files, for 2 × $9,000.50."""
+    page.fill("[name=unit]", "Plant 2")
+    page.fill("[name=item]", "Press brake")
+    page.fill("[name=justification]", "The old one is worn out.")
+    page.fill("[name=required_by]", "2027-02-01")
+    page.fill("[name=vendor]", "Amada")
+    page.fill("[name=fund_code]", "WKN2026A")
+    page.fill("[name='lines-0-description']", "Press brake")
+    page.fill("[name='lines-0-quantity']", "2")
+    page.fill("[name='lines-0-unit_price']", "9000.50")
+
+
+def approve(page: Any, item: str) -> None:
+    page.get_by_role("link", name=item).first.click()
+    page.get_by_label("Approve").check()
+    page.get_by_role("button", name="Record my decision").click()
+    assert page.get_by_text("Your decision is recorded.").is_visible()
+
+
+def test_a_purchase_over_a_threshold_goes_through_two_hands(chromium, address, demo):
+    page = sign_in(chromium, address, demo.acme("editor"))
+    page.goto(f"{address}/t/acme/forms/purchase-request/fill/")
+    fill(page)
+    assert not page.locator(RATIONALE).is_visible()
+    page.get_by_role("radio", name="Yes").check()
+    page.locator(RATIONALE).wait_for(state="visible")
+    page.get_by_text("$18,001.00").first.wait_for()
+    page.get_by_role("radio", name="No").check()
+    page.locator(RATIONALE).wait_for(state="hidden")
+    page.click("button.primary[value=continue]")
+    assert page.title().startswith("Error:")
+    link = page.get_by_role("link", name="Attach at least one quote: the total is over $15,000.")
+    assert link.is_visible()
+    check(page)
+    page.set_input_files("[name=quotes]", QUOTE)
+    page.click("button.primary[value=continue]")
+    assert page.get_by_text("Plant 2").first.is_visible()
+    page.get_by_role("button", name="Send it").click()
+    assert page.get_by_text("Sent. Its reference is").is_visible()
+    submission = page.url.split("?")[0]
+
+    reviewer = sign_in(chromium, address, demo.acme("reviewer"))
+    reviewer.goto(f"{address}/t/acme/tasks/")
+    check(reviewer)
+    approve(reviewer, "Press brake")
+    page.reload()
+    assert page.get_by_text("Contracting officer").first.is_visible()
+    officer = sign_in(chromium, address, demo.acme("lindqvist"))
+    approve(officer, "Press brake")
+    page.reload()
+    assert page.get_by_text("Approved").first.is_visible()
+    check(page)
+
+    rival = sign_in(chromium, address, demo.globex("owner"))
+    answer = rival.goto(submission)
+    assert answer.status == 404
+    assert "Press brake" not in rival.content()
+    rival.goto(f"{address}/t/globex/settings/audit-log/")
+    assert "acme" not in rival.content().lower()
+
+
+def test_rows_are_added_and_removed_and_keep_what_was_typed(chromium, address, demo):
+    page = sign_in(chromium, address, demo.acme("editor"), width=360)
+    page.goto(f"{address}/t/acme/forms/purchase-request/fill/")
+    fill(page)
+    page.get_by_role("button", name="Add a row").click()
+    page.fill("[name='lines-1-description']", "Tooling")
+    page.fill("[name='lines-1-quantity']", "1")
+    page.fill("[name='lines-1-unit_price']", "100")
+    page.get_by_text("18,101.00").first.wait_for()
+    page.get_by_role("button", name="Remove row 1").click()
+    assert page.input_value("[name='lines-0-description']") == "Tooling"
+    assert page.input_value("[name=justification]") == "The old one is worn out."
+    check(page)
+
+
+def test_the_keyboard_alone_finds_the_first_fault(chromium, address, demo):
+    page = sign_in(chromium, address, demo.acme("editor"))
+    page.goto(f"{address}/t/acme/forms/purchase-request/fill/")
+    page.fill("[name=unit]", "Plant 2")
+    page.press("[name=unit]", "Enter")
+    assert page.evaluate("document.activeElement.id") == "problems"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.name") == "item"
+
+
+def test_without_a_script_the_page_does_the_same(chromium, address, demo):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/account/login/")
+    page.fill("[name=login]", demo.acme("editor").user.email)
+    page.fill("[name=password]", "correct horse battery")
+    page.click("button[type=submit]")
+    page.goto(f"{address}/t/acme/forms/purchase-request/fill/")
+    fill(page)
+    page.get_by_role("radio", name="Yes").check()
+    page.get_by_role("button", name="Update the page").click()
+    assert page.locator(RATIONALE).is_visible()
+    assert page.get_by_text("$18,001.00").first.is_visible()
+    assert page.input_value("[name=vendor]") == "Amada"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_every_page_of_a_tenant_is_clean_and_fits(chromium, address, demo, scheme, width):
+    page = sign_in(chromium, address, demo.acme("owner"), width)
+    page.emulate_media(color_scheme=scheme)
+    for path in (
+        "", "forms/", "forms/purchase-request/", "forms/purchase-request/fill/", "forms/leave/fill/", "forms/new/",
+        "submissions/", "tasks/", "settings/audit-log/",
+    ):  # fmt: skip
+        assert page.goto(f"{address}/t/acme/{path}").status == 200
+        check(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
