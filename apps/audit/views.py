@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from apps.tenants.context import current_tenant, require
 from apps.tenants.pages import PageRequest, page, turl
 from apps.tenants.slots import slots
+from apps.tenants.windows import window
 
 from .filters import EntryFilter
 from .models import Entry
@@ -30,16 +30,15 @@ def log(request: PageRequest, tenant: str) -> HttpResponse:
         return redirect(turl(request, "audit:log"))
     seal(current_tenant())
     asked = EntryFilter(request.GET, zone=ZoneInfo(request.tenant.timezone))
-    rows = asked.apply(Entry.objects.prefetch_related("seals").order_by("-time", "-id"))
-    shown = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    rows = asked.apply(Entry.objects.prefetch_related("seals"))
+    shown = window(rows, request.GET, by="time", size=PAGE_SIZE)
     return page(
         request,
         "audit/log.html",
         {
             "filter": asked,
-            "entries": named(list(shown)),
-            "shown": shown,
-            "query": _without_page(request),
+            "entries": named(shown.rows),
+            "window": shown,
             "verification": recent_verification(),
         },
     )
@@ -56,9 +55,3 @@ def named(entries: list[Entry]) -> list[dict[str, Any]]:
         }
         for entry in entries
     ]
-
-
-def _without_page(request: HttpRequest) -> str:
-    query = request.GET.copy()
-    query.pop("page", None)
-    return query.urlencode()

@@ -23,13 +23,12 @@ CURRENCIES = {"USD": "$", "EUR": "€", "GBP": "£"}
 
 @dataclass
 class Shown:
-    """One answered field; `table` for repeated rows, `files` for attachments."""
+    """One answered field; `table` for repeated rows as (text, CSS class), `files` for attachments."""
 
     field: Field
     text: str = ""
-    header: list[str] = dataclasses.field(default_factory=list)
-    table: list[list[str]] = dataclasses.field(default_factory=list)
-    numeric: list[bool] = dataclasses.field(default_factory=list)
+    header: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    table: list[list[tuple[str, str]]] = dataclasses.field(default_factory=list)
     files: list[Attachment] = dataclasses.field(default_factory=list)
 
 
@@ -69,14 +68,24 @@ def _item(item: Field, value: Any, files: list[Attachment], names: dict[Any, str
         listed = set(value or [])
         return Shown(item, files=[file for file in files if str(file.pk) in listed])
     if item.kind is Kind.ROWS:
-        rows = [[text(column, row.get(column.name), names) for column in item.columns] for row in value or []]
-        numeric = [column.kind in {Kind.INTEGER, Kind.MONEY} for column in item.columns]
-        return Shown(item, header=[column.label for column in item.columns], table=rows, numeric=numeric)
+        rows = [[_cell(column, row.get(column.name), names) for column in item.columns] for row in value or []]
+        return Shown(item, header=[(column.label, _look(column)) for column in item.columns], table=rows)
     return Shown(item, text=text(item, value, names))
 
 
-def text(item: Field, value: Any, names: dict[Any, str]) -> str:
-    """One value in words."""
+def _look(column: Field) -> str:
+    """How a column stands in a table: numbers to the right, dates and times unbroken."""
+    if column.kind in {Kind.INTEGER, Kind.MONEY}:
+        return "num"
+    return "brief" if column.kind in {Kind.DATE, Kind.TIME} else ""
+
+
+def _cell(column: Field, value: Any, names: dict[Any, str]) -> tuple[str, str]:
+    return text(column, value, names, day="j M Y"), _look(column)
+
+
+def text(item: Field, value: Any, names: dict[Any, str], day: str = "D j F Y") -> str:
+    """One value in words; `day` is how Django's `date` filter writes a date."""
     if value is None or value == "" or value == []:
         return ""
     options = dict(item.options)
@@ -92,7 +101,7 @@ def text(item: Field, value: Any, names: dict[Any, str]) -> str:
         return names.get(str(value), str(value))
     if item.kind is Kind.DATE:
         try:
-            return date_format(date.fromisoformat(value), "D j F Y")
+            return date_format(date.fromisoformat(value), day)
         except ValueError:
             return str(value)
     return str(value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.core.paginator import Paginator
 from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext_lazy
@@ -16,6 +15,7 @@ from apps.approvals.timeline import earlier_rounds, route_of
 from apps.tenants.context import require
 from apps.tenants.pages import PageRequest, page, refusal_on, turl
 from apps.tenants.refusals import Conflict
+from apps.tenants.windows import window
 
 from .. import actions
 from ..inputs import DecisionInput
@@ -28,7 +28,7 @@ STATES = [("draft", gettext_lazy("draft")), *CaseState.choices]
 
 def submissions(request: PageRequest, tenant: str) -> HttpResponse:
     """Submissions that I may see; filters in the address."""
-    rows = Submission.objects.visible_to(request.member).with_all().order_by("-changed_at", "-id")
+    rows = Submission.objects.visible_to(request.member).with_all()
     asked = {key: request.GET.get(key, "") for key in ("state", "form", "mine", "q")}
     if asked["state"] in dict(STATES):
         rows = rows.in_state(asked["state"])
@@ -38,14 +38,11 @@ def submissions(request: PageRequest, tenant: str) -> HttpResponse:
         rows = rows.filter(submitter=request.member)
     if asked["q"]:
         rows = rows.filter(reference__istartswith=asked["q"].strip()) | rows.filter(title__icontains=asked["q"].strip())
-    query = request.GET.copy()
-    query.pop("page", None)
     context = {
-        "shown": Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
+        "window": window(rows, request.GET, by="changed_at", size=PAGE_SIZE),
         "asked": asked,
         "states": STATES,
         "forms": Form.objects.visible_to(request.member).order_by("title"),
-        "query": query.urlencode(),
     }
     return page(request, "forms/submissions.html", context)
 
