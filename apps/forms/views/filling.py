@@ -70,7 +70,7 @@ def preview(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
     return JsonResponse(
         {
             "show": {item.name: item.name in answers.shown for item in spec.fields},
-            "required": {item.name: item.name in answers.required for item in spec.fields},
+            "required": {item.name: item.name in answers.required or item.computed is not None for item in spec.fields},
             "values": {
                 item.name: computed(item, answers.data.get(item.name))
                 for item in spec.fields
