@@ -12,7 +12,6 @@ from django.db import transaction
 from django.template.loader import render_to_string
 
 from apps.tenants import clock
-from apps.tenants.ids import new_id
 from apps.tenants.jobs import defer
 
 from .models import OutboxMessage, OutboxState
@@ -26,7 +25,7 @@ class TryAgain(Exception):
     """The mail could not be sent now and will be tried again."""
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def queue_mail(
     *, to: str, template: str, context: Mapping[str, object], dedupe: str, user_id: UUID | None
 ) -> OutboxMessage:
@@ -36,20 +35,12 @@ def queue_mail(
     """
     subject = " ".join(render_to_string(f"{template}.subject.txt", dict(context)).split())
     body = render_to_string(f"{template}.body.txt", dict(context)).strip() + "\n"
-    message, made = OutboxMessage.objects.get_or_create(
-        dedupe=dedupe,
-        defaults={
-            "id": new_id(),
-            "to": to,
-            "user_id": user_id,
-            "template": template,
-            "subject": subject[:300],
-            "body": body,
-        },
-    )
-    if made:
+    message = OutboxMessage(dedupe=dedupe, to=to, user_id=user_id, template=template, subject=subject[:300], body=body)
+    OutboxMessage.objects.bulk_create([message], ignore_conflicts=True)
+    first = OutboxMessage.objects.get(dedupe=dedupe)
+    if first.pk == message.pk:
         defer("comms.send_mail", queue="mail", message_id=str(message.pk))
-    return message
+    return first
 
 
 def deliver(message_id: UUID) -> None:

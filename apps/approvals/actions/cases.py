@@ -27,7 +27,7 @@ DECIDING_ROLES = tuple(role for role, held in MATRIX.items() if "tasks.decide" i
 OPEN_STATES = (CaseState.IN_REVIEW, CaseState.CHANGES_REQUESTED)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def open_case(
     *,
     subject_id: UUID,
@@ -57,7 +57,7 @@ def open_case(
     return case
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def resubmit(case: Case, *, subject_revision: UUID, subject_sha256: str, facts: dict[str, Any], by: Member) -> Case:
     """Start the path again over a corrected subject; earlier votes stay as history and no longer count.
 
@@ -76,7 +76,7 @@ def resubmit(case: Case, *, subject_revision: UUID, subject_sha256: str, facts: 
     return case
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def withdraw(case: Case, *, by: Member) -> Case:
     """Take a subject back while it is open. Raises Conflict when it has ended, Forbidden unless by the requester."""
     case = Case.objects.select_for_update().get(pk=case.pk)
