@@ -24,10 +24,12 @@ from . import cast, database
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: Any, worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One database for each test process."""
+    """One database, and one number of the cache, for each test process."""
     if "ORKESTRA_TEST_ADMIN_URL" not in os.environ:
         pytest.exit("Tests need servers: run them by scripts/test.", returncode=3)
     name = f"orkestra_test_{worker_id}"
+    number = int(worker_id.removeprefix("gw")) + 1 if worker_id.startswith("gw") else 0
+    settings.CACHES["default"]["LOCATION"] += f"?db={number}"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.ATTACHMENTS_ROOT = tmp_path_factory.mktemp("files")
     with django_db_blocker.unblock():

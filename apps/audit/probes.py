@@ -17,9 +17,9 @@ def chain() -> Finding:
     """The log of the tenant in force, or the platform's own for a visitor, verified now."""
     if current().tenant is None:
         with as_system(PLATFORM_TENANT_ID):
-            found = chain()
+            own = chain()
         about = _("Orkestra's own log: %(detail)s. A tenant's log is verified on its own home page.")
-        return Finding(found.holds, about % {"detail": found.detail})
+        return Finding(own.holds, about % {"detail": own.detail})
     found = recent_verification()
     if found is None:
         return Finding(None, _("The log is too long to walk while you wait; the hourly job verifies it."))
