@@ -34,7 +34,7 @@ INSTALLED_APPS = [
     "apps.audit",
     "apps.tenants",
     "apps.ui",
-    "django.contrib.admin",
+    "apps.tenants.apps.PlatformAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
