@@ -10,11 +10,13 @@ urlpatterns = [
     path("", include("apps.trust.public_urls")),
     path("api/v1/", include("orkestra.api")),
     path("account/start/", accounts.start, name="account_start"),
+    path("account/invitation/<str:word>/", accounts.invitation, name="account_invitation"),
     path("account/", include("apps.accounts.account_urls")),
     path("admin/login/", accounts.admin_login),
     path("admin/", admin.site.urls),
     path("t/<slug:tenant>/", include("apps.trust.urls")),
     path("t/<slug:tenant>/", include("apps.forms.urls")),
+    path("t/<slug:tenant>/", include("apps.accounts.urls")),
     path("t/<slug:tenant>/", include("apps.audit.urls")),
 ]
 

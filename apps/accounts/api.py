@@ -16,13 +16,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.tenants.api import ApiRequest, CheckedSerializer, ReadOnlyTenantViewSet
+from apps.tenants.api import ApiRequest, CheckedSerializer
 from apps.tenants.context import current
 from apps.tenants.refusals import NotFound, NotSignedIn
 
 from . import actions
-from .models import Member, Team, User
+from .models import User
 from .people import memberships
+from .people_api import routes as people_routes
 from .rules import MATRIX, Role
 
 
@@ -134,41 +135,6 @@ class MeView(PublicView):
         )
 
 
-class MemberSerializer(serializers.ModelSerializer[Member]):
-    name = serializers.CharField(read_only=True)
-    email = serializers.EmailField(read_only=True)
-
-    class Meta:
-        model = Member
-        fields = ["id", "name", "email", "role", "is_active", "joined_at"]
-
-
-class TeamSerializer(serializers.ModelSerializer[Team]):
-    class Meta:
-        model = Team
-        fields = ["id", "name", "slug"]
-
-
-class MemberViewSet(ReadOnlyTenantViewSet[Member]):
-    """The people of the tenant."""
-
-    serializer_class = MemberSerializer
-    needs = {"list": "members.read", "retrieve": "members.read"}
-
-    def rows(self) -> Any:
-        return Member.objects.select_related("user")
-
-
-class TeamViewSet(ReadOnlyTenantViewSet[Team]):
-    """The teams of the tenant."""
-
-    serializer_class = TeamSerializer
-    needs = {"list": "members.read", "retrieve": "members.read"}
-
-    def rows(self) -> Any:
-        return Team.objects.all()
-
-
 class RolesView(APIView):
     """The matrix of tenant roles, from what is enforced."""
 
@@ -180,7 +146,7 @@ class RolesView(APIView):
         return Response({str(role): sorted(MATRIX[role]) for role in Role})
 
 
-routes: list[tuple[str, Any, str]] = [("members", MemberViewSet, "member"), ("teams", TeamViewSet, "team")]
+routes = people_routes
 urlpatterns = [
     path("auth/token", TokenView.as_view(), name="token"),
     path("auth/refresh", RefreshView.as_view(), name="refresh"),

@@ -1,4 +1,7 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+PAGES = {"general": _("General"), "members": _("Members"), "teams": _("Teams"), "roles": _("Roles")}
 
 
 class AccountsConfig(AppConfig):
@@ -7,11 +10,14 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.audit.catalogue import register
-        from apps.tenants.slots import slots
+        from apps.tenants.slots import SettingsPage, slots
 
         from . import people, schema  # noqa: F401  registers the bearer scheme
         from .audit_actions import ACTIONS
 
         register(ACTIONS)
+        for order, (key, title) in enumerate(PAGES.items()):
+            page = SettingsPage(key, title, "settings.read", f"accounts:{key}", order=10 + order)
+            slots.settings_pages.add(page)
         slots.actor_names = people.actor_names
         slots.memberships = people.memberships_of

@@ -15,6 +15,12 @@ ACTIONS = {
     "tenant.created": _("Created the tenant"),
     "member.added": _("Added a member"),
     "member.changed": _("Changed a member"),
+    "member.deactivated": _("Shut a member out"),
+    "member.reactivated": _("Let a member in again"),
+    "invitation.sent": _("Invited a person"),
+    "invitation.withdrawn": _("Withdrew an invitation"),
+    "invitation.accepted": _("Accepted an invitation"),
+    "tenant.changed": _("Changed the tenant's settings"),
     "team.created": _("Created a team"),
     "team.changed": _("Changed a team"),
 }

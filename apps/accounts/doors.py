@@ -41,6 +41,7 @@ RULES: tuple[Rule, ...] = (
     _rule(r"/static/", Door.PUBLIC, "GET", "HEAD"),
     _rule(r"/favicon\.ico\Z", Door.PUBLIC, "GET", "HEAD"),
     _rule(r"/account/(login|password/reset)(/|\Z)", Door.PUBLIC),
+    _rule(r"/account/invitation/[A-Za-z0-9_-]{20,64}/\Z", Door.PUBLIC, "GET", "HEAD", "POST"),
     _rule(r"/account/(logout|start|password/change)/\Z", Door.PERSON_PAGE),
     _rule(r"/admin/login/\Z", Door.PUBLIC, "GET", "HEAD"),
     _rule(r"/admin(/|\Z)", Door.PLATFORM_PAGE),

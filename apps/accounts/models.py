@@ -129,6 +129,48 @@ class Member(TenantModel):
         return self.is_active and self.user.is_active
 
 
+class InvitationQuerySet(TenantQuerySet["Invitation"]):
+    def open(self) -> Self:
+        """Neither used nor withdrawn; one that ran out is still open until somebody looks, and opens nothing."""
+        return self.filter(accepted_at=None, revoked_at=None)
+
+
+InvitationManager = TenantManager.from_queryset(InvitationQuerySet)
+
+
+class Invitation(TenantModel):
+    """A place in the tenant kept for an e-mail address. Only the hash of the link's secret is stored."""
+
+    audit_type: ClassVar[str] = "invitation"
+    extra_policies: ClassVar[tuple[str, ...]] = ("by_hash",)
+
+    email = models.EmailField(_("e-mail"))
+    role = models.CharField(_("role"), max_length=16, choices=Role.choices)
+    token_sha256 = models.BinaryField(max_length=32)
+    invited_by = TenantForeignKey(Member, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(_("invited"), default=clock.now, editable=False)
+    expires_at = models.DateTimeField(_("until"))
+    accepted_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[InvitationManager] = InvitationManager()
+
+    class Meta:
+        verbose_name = _("invitation")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "email"],
+                condition=models.Q(accepted_at=None, revoked_at=None),
+                name="accounts_invitation_open",
+            )
+        ]
+        indexes = [models.Index(fields=["tenant", "-created_at"], name="accounts_invitation_time")]
+
+    @property
+    def has_run_out(self) -> bool:
+        return self.expires_at <= clock.now()
+
+
 class Team(TenantModel):
     """A named set of members."""
 

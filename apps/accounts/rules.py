@@ -14,6 +14,23 @@ class Role(models.TextChoices):
     VIEWER = "viewer", _("viewer")
 
 
+# Every permission there is, and what it lets a person do; a test holds that the rooms ask for no other.
+PERMISSIONS = {
+    "forms.read": _("See forms"),
+    "forms.fill_named": _("Fill a form that names them"),
+    "forms.fill": _("Fill any published form"),
+    "forms.create": _("Make a form, and own it"),
+    "forms.edit": _("Change and publish forms that a grant opens to them"),
+    "submissions.read": _("See their own submissions, and others that a grant or a task opens to them"),
+    "tasks.decide": _("Decide where a path asks them"),
+    "members.read": _("See members and teams"),
+    "members.write": _("Invite, change and shut out members"),
+    "teams.write": _("Make teams and choose their members"),
+    "settings.read": _("See the tenant's settings"),
+    "settings.write": _("Change the tenant's settings"),
+    "audit.read": _("Read and verify the audit log"),
+}
+
 VIEWER = frozenset({"forms.read", "forms.fill_named", "submissions.read", "members.read"})
 MEMBER = VIEWER | {"forms.create", "forms.edit", "forms.fill", "tasks.decide"}
 OWNER = MEMBER | {"audit.read", "settings.read", "settings.write", "members.write", "teams.write"}

@@ -9,13 +9,18 @@ from urllib.parse import urlencode
 import structlog
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from redis.exceptions import RedisError
 
+from apps.tenants.pages import refusal_on
 from apps.tenants.refusals import Forbidden, NotFound, Problem, TooLarge, Unavailable
 
+from . import actions
 from .answers import problem_answer
+from .inputs import JoinInput
+from .models import User
 from .people import memberships_of
 
 log = structlog.get_logger(__name__)
@@ -29,6 +34,23 @@ def start(request: HttpRequest) -> HttpResponse:
     if not found and getattr(request.user, "is_platform_admin", False):
         return redirect("/admin/")
     return render(request, "account/start.html", {"memberships": found})
+
+
+def invitation(request: HttpRequest, word: str) -> HttpResponse:
+    """What an invitation offers; POST accepts it. A mail scanner's GET changes nothing."""
+    try:
+        invited = actions.look_at(word)
+    except NotFound:
+        return render(request, "account/invitation_gone.html", status=404)
+    user = request.user if isinstance(request.user, User) else None
+    sent = request.POST if request.method == "POST" else None
+    asked = Form(sent) if invited.is_known else JoinInput(sent)
+    if request.method == "POST" and asked.is_valid() and (user or not invited.is_known):
+        with refusal_on(asked):
+            actions.accept(word, user=user, **asked.cleaned_data)
+            return redirect("account_start")
+    context = {"invited": invited, "input": asked, "person": user, "next": request.path}
+    return render(request, "account/invitation.html", context, status=422 if asked.errors else 200)
 
 
 def admin_login(request: HttpRequest) -> HttpResponse:

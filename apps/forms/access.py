@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from apps.accounts.models import Member
 from apps.tenants.refusals import Forbidden
 
@@ -16,7 +18,12 @@ CAPABILITIES: dict[GrantRole, frozenset[str]] = {
 
 def capabilities(form: Form, member: Member) -> frozenset[str]:
     """manage, edit, review, fill: what this member may do on this form."""
-    roles = Grant.objects.matching(member).filter(form=form).values_list("role", flat=True)
+    return capabilities_by(Grant.objects.matching(member).filter(form=form), form, member)
+
+
+def capabilities_by(grants: Iterable[Grant], form: Form, member: Member) -> frozenset[str]:
+    """What these grants, which match the member, let them do within the ceiling of their tenant role."""
+    roles = {grant.role for grant in grants}
     found: frozenset[str] = frozenset().union(*(CAPABILITIES[GrantRole(role)] for role in roles))
     if "forms.edit" not in member.permissions:
         found -= {"manage", "edit"}

@@ -14,8 +14,10 @@ from django.forms.fields import InvalidJSONInput
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.rules import Role
 from apps.approvals.models import Verdict
 
+from .models import GrantRole
 from .rules.answers import Answers
 from .rules.spec import Field, Kind, Section, Spec
 from .show import computed
@@ -177,6 +179,28 @@ def _row(item: Field, row: dict[str, Any], index: int, answers: Answers, people:
 def field_id(place: str) -> str:
     """The element of a place: `lines.2.price` -> `f-lines-2-price`."""
     return "f-" + place.replace(".", "-")
+
+
+class GrantInput(forms.Form):
+    """To whom a role on a form is given: `TYPE:id` of a person, a team or a tenant role."""
+
+    principal = forms.ChoiceField(label=_("Who"))
+    role = forms.ChoiceField(label=_("May"), choices=GrantRole.choices)
+
+    def __init__(self, *args: Any, people: Any, teams: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        roles = [(f"ROLE:{value}", _("everybody who is %(role)s") % {"role": label}) for value, label in Role.choices]
+        self.fields["principal"].choices = [  # type: ignore[attr-defined]
+            *[(f"TEAM:{team.pk}", _("team %(name)s") % {"name": team.name}) for team in teams],
+            *[(f"USER:{person.pk}", person.name) for person in people],
+            *roles,
+        ]
+
+    @property
+    def principal_parts(self) -> dict[str, str]:
+        """What was chosen, as the action takes it."""
+        kind, _colon, identity = str(self.cleaned_data["principal"]).partition(":")
+        return {"principal_type": kind, "principal_id": identity}
 
 
 class DecisionInput(forms.Form):

@@ -1,12 +1,14 @@
 from django.urls import path
 
-from .views import catalogue, filling, reviewing
+from .views import access, catalogue, filling, reviewing
 
 app_name = "forms"
 urlpatterns = [
     path("forms/", catalogue.forms, name="list"),
     path("forms/new/", catalogue.new, name="new"),
     path("forms/<slug:slug>/", catalogue.form, name="form"),
+    path("forms/<slug:slug>/access/", access.access, name="access"),
+    path("forms/<slug:slug>/access/<uuid:pk>/", access.revoke, name="revoke"),
     path("forms/<slug:slug>/edit/", catalogue.edit, name="edit"),
     path("forms/<slug:slug>/fill/", filling.fill, name="fill"),
     path("forms/<slug:slug>/preview/", filling.preview, name="preview"),

@@ -64,4 +64,6 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
 }
 
 # SECURITY DEFINER functions run as their owner: every one must be known and read.
-DEFINER_FUNCTIONS: dict[str, str] = {}
+DEFINER_FUNCTIONS: dict[str, str] = {
+    "orkestra_invitation": "Finds an open invitation by the hash of its link, before a tenant is known.",
+}

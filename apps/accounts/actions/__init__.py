@@ -1,22 +1,35 @@
 """Everything that writes people, memberships, teams and tokens."""
 
 from .families import Pair, open_family, revoke, rotate
-from .people import add_member, create_person, create_team, create_tenant, join_team
+from .invitations import Invited, accept, invite, look_at, withdraw_invitation
+from .members import change_role, deactivate, leave_team, reactivate, rename_team
+from .people import add_member, change_tenant, create_person, create_team, create_tenant, join_team
 from .sessions import password_changed, reset_asked, sign_in_refused, signed_in, signed_out
 
 __all__ = [
+    "Invited",
     "Pair",
+    "accept",
     "add_member",
+    "change_role",
+    "change_tenant",
     "create_person",
     "create_team",
     "create_tenant",
+    "deactivate",
+    "invite",
     "join_team",
+    "leave_team",
+    "look_at",
     "open_family",
     "password_changed",
+    "reactivate",
+    "rename_team",
     "reset_asked",
     "revoke",
     "rotate",
     "sign_in_refused",
     "signed_in",
     "signed_out",
+    "withdraw_invitation",
 ]

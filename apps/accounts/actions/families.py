@@ -91,6 +91,14 @@ def revoke(token: str) -> None:
             _record("token.revoked", family)
 
 
+def end_families(user: UUID, tenant: UUID | None) -> None:
+    """End every family of a person for one tenant; what is left of an access token dies with their membership."""
+    with _unbound(), transaction.atomic():
+        for family in TokenFamily.objects.filter(user_id=user, tenant_id=tenant, revoked_at=None):
+            TokenFamily.objects.filter(pk=family.pk).update(revoked_at=clock.now())
+            _record("token.revoked", family)
+
+
 def _unbound() -> AbstractContextManager[TenantContext]:
     """Families are found before a tenant is known."""
     return tenant_context(TenantContext(request_id=current().request_id))

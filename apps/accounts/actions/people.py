@@ -33,6 +33,16 @@ def create_tenant(*, slug: str, name: str, timezone: str, owner: User) -> Tenant
 
 
 @transaction.atomic
+def change_tenant(tenant: Tenant, *, name: str, timezone: str, by: Member) -> Tenant:
+    """Another name or time zone; the address stays, since links name it."""
+    before = {"name": tenant.name, "timezone": tenant.timezone}
+    tenant.name, tenant.timezone = name, timezone
+    tenant.save()
+    record("tenant.changed", tenant, facts={"name": name, "timezone": timezone, "before": before})
+    return tenant
+
+
+@transaction.atomic
 def add_member(user: User, *, role: Role, by: Member | None) -> Member:
     """Make a person a member of the tenant in force. Raises Refused when they are one already."""
     if Member.objects.filter(user_id=user.pk).exists():

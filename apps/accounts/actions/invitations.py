@@ -1,0 +1,131 @@
+"""Invitations: a link that makes whoever holds the invited address a member, once."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from apps.audit.actions import record
+from apps.comms.actions import queue_mail
+from apps.tenants import clock
+from apps.tenants.context import NOBODY, as_system, current_tenant, tenant_context
+from apps.tenants.models import Tenant
+from apps.tenants.refusals import Invalid, NotFound, Refused
+
+from ..models import Invitation, Member, User
+from ..rules import Role
+from .people import add_member, create_person
+
+LIFETIME = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Invited:
+    """What an invitation's link shows: to which tenant, for which address, and whether that person exists."""
+
+    tenant: Tenant
+    email: str
+    role: str
+    is_known: bool
+
+
+@transaction.atomic
+def invite(*, email: str, role: str, by: Member) -> Invitation:
+    """Mail a link to an address. Raises Invalid for an unknown role, Refused for members and open invitations."""
+    if role not in Role.values:
+        raise Invalid({"role": [_("A role is owner, member or viewer.")]})
+    email = email.strip().lower()
+    if Member.objects.filter(user__email__iexact=email).exists():
+        raise Refused(_("This person is a member already."), field="email")
+    _expire(email)
+    if Invitation.objects.open().filter(email=email).exists():
+        raise Refused(_("This person is invited already; withdraw that invitation first."), field="email")
+    word = secrets.token_urlsafe(32)
+    made = Invitation.objects.create(
+        email=email, role=role, invited_by=by, token_sha256=digest(word), expires_at=clock.now() + LIFETIME
+    )
+    record("invitation.sent", made, facts={"role": role})
+    tenant = Tenant.objects.get(pk=current_tenant())
+    link = f"{settings.PUBLIC_URL}/account/invitation/{word}/"
+    context = {"tenant": tenant.name, "by": by.name, "link": link, "days": LIFETIME.days}
+    queue_mail(
+        to=email, template="account/mail/invitation", context=context, dedupe=f"invitation:{made.pk}", user_id=None
+    )
+    return made
+
+
+@transaction.atomic
+def withdraw_invitation(invitation: Invitation, *, by: Member) -> None:
+    """End an open invitation; its link opens nothing any more."""
+    ended = Invitation.objects.open().filter(pk=invitation.pk).update(revoked_at=clock.now())
+    if ended:
+        record("invitation.withdrawn", invitation)
+
+
+def look_at(word: str) -> Invited:
+    """What the link of an invitation says. Raises NotFound for one that is unknown, used, withdrawn or too old."""
+    tenant_id, identity = _resolve(word)
+    with as_system(tenant_id):
+        found = Invitation.objects.select_related("tenant").get(pk=identity)
+    with tenant_context(NOBODY):
+        is_known = User.objects.filter(email__iexact=found.email).exists()
+    return Invited(found.tenant, found.email, found.role, is_known)
+
+
+def accept(word: str, *, user: User | None, name: str = "", password: str = "") -> Member:
+    """Make the invited person a member: `user` where they are signed in, else a new person with this password.
+
+    Raises NotFound, Refused for another person's address, Invalid for a password that is too weak.
+    """
+    tenant_id, identity = _resolve(word)
+    with as_system(tenant_id), transaction.atomic():
+        invitation = Invitation.objects.open().select_for_update().filter(pk=identity).first()
+        if invitation is None:
+            raise NotFound()
+        if user is None:
+            user = _new_person(invitation.email, name, password)
+        elif user.email.lower() != invitation.email:
+            raise Refused(_("This invitation is for another address; sign out first."), code="other_person")
+        invitation.accepted_at = clock.now()
+        invitation.save()
+        member = add_member(user, role=Role(invitation.role), by=None)
+        record("invitation.accepted", invitation, member)
+    return member
+
+
+def _new_person(email: str, name: str, password: str) -> User:
+    try:
+        validate_password(password, User(email=email, name=name))
+    except ValidationError as error:
+        raise Invalid({"password": error.messages}) from None
+    return create_person(email=email, name=name, password=password)
+
+
+def _resolve(word: str) -> tuple[UUID, UUID]:
+    """Tenant and id of an open invitation, found by its hash before a tenant is known. Raises NotFound."""
+    with tenant_context(NOBODY), connection.cursor() as cursor:
+        cursor.execute("SELECT tenant_id, id FROM orkestra_invitation(%s)", [digest(word)])
+        row = cursor.fetchone()
+    if row is None:
+        raise NotFound()
+    return row[0], row[1]
+
+
+def _expire(email: str) -> None:
+    """An invitation that ran out gives its place to the next."""
+    now = clock.now()
+    Invitation.objects.open().filter(email=email, expires_at__lte=now).update(revoked_at=now)
+
+
+def digest(word: str) -> bytes:
+    """What is kept of a link's secret."""
+    return hashlib.sha256(word.encode()).digest()

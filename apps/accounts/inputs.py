@@ -1,0 +1,54 @@
+"""What people type on the pages of settings and invitations."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from .models import Member
+from .rules import Role
+
+
+class InvitationInput(forms.Form):
+    """Whom to invite, and as what."""
+
+    email = forms.EmailField(label=_("E-mail address"))
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.MEMBER)
+
+
+class TeamInput(forms.Form):
+    """A team's name and short name."""
+
+    name = forms.CharField(label=_("Name"), max_length=200)
+    slug = forms.SlugField(label=_("Short name"), max_length=63)
+
+
+class SeatInput(forms.Form):
+    """A member to put into a team."""
+
+    member = forms.ModelChoiceField(label=_("Member"), queryset=Member._base_manager.none())
+
+    def __init__(self, *args: Any, members: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["member"].queryset = members  # type: ignore[attr-defined]
+
+
+class TenantInput(forms.Form):
+    """The tenant's name and the zone of its business days."""
+
+    name = forms.CharField(label=_("Name"), max_length=200)
+    timezone = forms.ChoiceField(label=_("Time zone"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["timezone"].choices = [(name, name) for name in sorted(available_timezones())]  # type: ignore[attr-defined]
+
+
+class JoinInput(forms.Form):
+    """A new person who accepts an invitation."""
+
+    name = forms.CharField(label=_("Your name"), max_length=200)
+    password = forms.CharField(label=_("Password"), max_length=1024, strip=False, widget=forms.PasswordInput)

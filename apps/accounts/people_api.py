@@ -1,0 +1,170 @@
+"""Members, invitations and teams for integrations; the same actions as the pages of settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.tenants.api import CheckedSerializer, ReadOnlyTenantViewSet, TenantViewSet
+from apps.tenants.context import require
+
+from . import actions
+from .models import Invitation, Member, Team
+from .rules import Role
+
+
+class MemberSerializer(serializers.ModelSerializer[Member]):
+    name = serializers.CharField(read_only=True)
+    email = serializers.EmailField(read_only=True)
+
+    class Meta:
+        model = Member
+        fields = ["id", "name", "email", "role", "is_active", "joined_at"]
+
+
+class MemberChangeSerializer(CheckedSerializer):
+    role = serializers.ChoiceField(choices=Role.choices, required=False)
+    is_active = serializers.BooleanField(required=False)
+
+
+class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+    class Meta:
+        model = Invitation
+        fields = ["id", "email", "role", "created_at", "expires_at"]
+
+
+class InvitationInputSerializer(CheckedSerializer):
+    email = serializers.EmailField()
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class TeamSerializer(serializers.ModelSerializer[Team]):
+    class Meta:
+        model = Team
+        fields = ["id", "name", "slug"]
+
+
+class TeamInputSerializer(CheckedSerializer):
+    name = serializers.CharField(max_length=200)
+    slug = serializers.SlugField(max_length=63)
+
+
+class TeamChangeSerializer(CheckedSerializer):
+    name = serializers.CharField(max_length=200)
+
+
+class SeatSerializer(CheckedSerializer):
+    member = serializers.UUIDField()
+
+
+class MemberViewSet(ReadOnlyTenantViewSet[Member]):
+    """The people of the tenant."""
+
+    serializer_class = MemberSerializer
+    needs = {
+        "list": "members.read", "retrieve": "members.read", "partial_update": "members.write",
+        "destroy": "members.write",
+    }  # fmt: skip
+
+    def rows(self) -> Any:
+        return Member.objects.select_related("user", "tenant")
+
+    @extend_schema(request=MemberChangeSerializer, responses=MemberSerializer)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change a member's role, shut them out or let them in again."""
+        member, asked = self.get_object(), MemberChangeSerializer.checked(request)
+        if "role" in asked:
+            member = actions.change_role(member, asked["role"], by=self.request.member)
+        if "is_active" in asked:
+            turn = actions.reactivate if asked["is_active"] else actions.deactivate
+            member = turn(member, by=self.request.member)
+        return Response(MemberSerializer(member).data)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Shut a member out; what they did stays theirs."""
+        actions.deactivate(self.get_object(), by=self.request.member)
+        return Response(status=204)
+
+
+class InvitationViewSet(TenantViewSet[Invitation]):
+    """Open invitations."""
+
+    serializer_class = InvitationSerializer
+    needs = dict.fromkeys(["list", "retrieve", "create", "destroy"], "members.write")
+
+    def rows(self) -> Any:
+        return Invitation.objects.open()
+
+    @extend_schema(request=InvitationInputSerializer, responses={201: InvitationSerializer})
+    def create(self, request: Request) -> Response:
+        """Mail a link to an address; whoever holds it becomes a member with this role."""
+        made = actions.invite(by=self.request.member, **InvitationInputSerializer.checked(request))
+        return Response(InvitationSerializer(made).data, status=201)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Withdraw an invitation."""
+        actions.withdraw_invitation(self.get_object(), by=self.request.member)
+        return Response(status=204)
+
+
+class TeamViewSet(TenantViewSet[Team]):
+    """The teams of the tenant."""
+
+    serializer_class = TeamSerializer
+    needs = {
+        "list": "members.read", "retrieve": "members.read", "create": "teams.write", "partial_update": "teams.write",
+        "members": "members.read", "leave": "teams.write",
+    }  # fmt: skip
+
+    def rows(self) -> Any:
+        return Team.objects.all()
+
+    @extend_schema(request=TeamInputSerializer, responses={201: TeamSerializer})
+    def create(self, request: Request) -> Response:
+        """An empty team."""
+        made = actions.create_team(by=self.request.member, **TeamInputSerializer.checked(request))
+        return Response(TeamSerializer(made).data, status=201)
+
+    @extend_schema(request=TeamChangeSerializer, responses=TeamSerializer)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Another name."""
+        asked = TeamChangeSerializer.checked(request)
+        return Response(TeamSerializer(actions.rename_team(self.get_object(), by=self.request.member, **asked)).data)
+
+    @extend_schema(methods=["get"], responses=MemberSerializer(many=True))
+    @extend_schema(methods=["post"], request=SeatSerializer, responses={201: MemberSerializer})
+    @action(detail=True, methods=["get", "post"])
+    def members(self, request: Request, pk: str) -> Response:
+        """Who is in the team; POST puts a member in."""
+        team = self.get_object()
+        if request.method == "GET":
+            rows = self.paginate_queryset(Member.objects.in_team(team.pk).select_related("user"))
+            return self.get_paginated_response(MemberSerializer(rows, many=True).data)
+        require("teams.write")
+        member = get_object_or_404(Member.objects.active(), pk=SeatSerializer.checked(request)["member"])
+        actions.join_team(team, member, by=self.request.member)
+        return Response(MemberSerializer(member).data, status=201)
+
+    @extend_schema(responses={204: None})
+    @action(detail=True, methods=["delete"], url_path="members/(?P<member>[0-9a-f-]{36})")
+    def leave(self, request: Request, pk: str, member: str) -> Response:
+        """Take a member out of the team."""
+        team = self.get_object()
+        found = get_object_or_404(Member.objects.in_team(team.pk), pk=member)
+        actions.leave_team(team, found, by=self.request.member)
+        return Response(status=204)
+
+
+routes: list[tuple[str, Any, str]] = [
+    ("members", MemberViewSet, "member"),
+    ("invitations", InvitationViewSet, "invitation"),
+    ("teams", TeamViewSet, "team"),
+]

@@ -1,0 +1,138 @@
+"""Settings: general, members, teams and roles."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext as _
+
+from apps.tenants.context import require
+from apps.tenants.pages import PageRequest, page, refusal_on, turl
+from apps.tenants.refusals import Invalid, Refused
+
+from . import actions
+from .inputs import InvitationInput, SeatInput, TeamInput, TenantInput
+from .models import Invitation, Member, Team
+from .rules import MATRIX, PERMISSIONS, Role
+
+
+def general(request: PageRequest, tenant: str) -> HttpResponse:
+    """The tenant's name and time zone."""
+    require("settings.read")
+    start = {"name": request.tenant.name, "timezone": request.tenant.timezone}
+    asked = TenantInput(request.POST or None, initial=start)
+    if request.method == "POST":
+        require("settings.write")
+        if asked.is_valid():
+            actions.change_tenant(request.tenant, by=request.member, **asked.cleaned_data)
+            return _done(request, _("Saved."), "accounts:general")
+    return page(request, "settings/general.html", {"input": asked}, status=422 if asked.errors else 200)
+
+
+def members(request: PageRequest, tenant: str) -> HttpResponse:
+    """Everybody with their role, and open invitations; POST invites."""
+    require("settings.read")
+    asked = InvitationInput(request.POST or None)
+    if request.method == "POST":
+        require("members.write")
+        if asked.is_valid():
+            with refusal_on(asked):
+                actions.invite(by=request.member, **asked.cleaned_data)
+                return _done(request, _("The invitation is on its way."), "accounts:members")
+    return _members(request, asked, status=422 if asked.errors else 200)
+
+
+def _members(request: PageRequest, asked: InvitationInput, status: int = 200) -> HttpResponse:
+    context = {
+        "input": asked,
+        "members": Member.objects.select_related("user").order_by("-is_active", "user__name"),
+        "invitations": Invitation.objects.open().select_related("invited_by__user").order_by("-created_at"),
+        "roles": Role.choices,
+        "may_write": request.context.allows("members.write"),
+    }
+    return page(request, "settings/members.html", context, status=status)
+
+
+def member(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
+    """POST changes one member: `do` is role, deactivate or reactivate."""
+    require("members.write")
+    found = get_object_or_404(Member.objects.select_related("user", "tenant"), pk=pk)
+    asked = request.POST.get("do", "")
+    try:
+        if asked == "role":
+            actions.change_role(found, request.POST.get("role", ""), by=request.member)
+        elif asked == "deactivate":
+            actions.deactivate(found, by=request.member)
+        elif asked == "reactivate":
+            actions.reactivate(found, by=request.member)
+    except (Refused, Invalid) as refused:
+        messages.error(request, f"{found.name}: {refused.detail}")
+        return redirect(turl(request, "accounts:members"))
+    return _done(request, _("%(name)s is changed.") % {"name": found.name}, "accounts:members")
+
+
+def withdraw_invitation(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
+    """POST ends an open invitation."""
+    require("members.write")
+    actions.withdraw_invitation(get_object_or_404(Invitation, pk=pk), by=request.member)
+    return _done(request, _("The invitation is withdrawn."), "accounts:members")
+
+
+def teams(request: PageRequest, tenant: str) -> HttpResponse:
+    """Teams and who is in them; POST makes one."""
+    require("settings.read")
+    asked = TeamInput(request.POST or None)
+    if request.method == "POST":
+        require("teams.write")
+        if asked.is_valid():
+            with refusal_on(asked):
+                made = actions.create_team(by=request.member, **asked.cleaned_data)
+                return redirect(turl(request, "accounts:team", pk=made.pk))
+    rows = Team.objects.prefetch_related("memberships__member__user").order_by("name")
+    context = {"input": asked, "teams": rows, "may_write": request.context.allows("teams.write")}
+    return page(request, "settings/teams.html", context, status=422 if asked.errors else 200)
+
+
+def team(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
+    """One team; POST puts a member in, or takes one out (`leave`)."""
+    require("settings.read")
+    found = get_object_or_404(Team, pk=pk)
+    inside = Member.objects.in_team(found.pk).select_related("user").order_by("user__name")
+    outside = Member.objects.active().exclude(pk__in=inside.values("pk")).select_related("user").order_by("user__name")
+    asked = SeatInput(request.POST or None, members=outside)
+    if request.method == "POST":
+        require("teams.write")
+        if "leave" in request.POST:
+            actions.leave_team(found, get_object_or_404(inside, pk=_uuid(request.POST["leave"])), by=request.member)
+            return redirect(turl(request, "accounts:team", pk=pk))
+        if asked.is_valid():
+            actions.join_team(found, asked.cleaned_data["member"], by=request.member)
+            return redirect(turl(request, "accounts:team", pk=pk))
+    context = {"team": found, "inside": inside, "input": asked, "may_write": request.context.allows("teams.write")}
+    return page(request, "settings/team.html", context, status=422 if asked.errors else 200)
+
+
+def roles(request: PageRequest, tenant: str) -> HttpResponse:
+    """The matrix, drawn from the very table that is enforced."""
+    require("settings.read")
+    table: list[dict[str, Any]] = [
+        {"name": name, "title": title, "cells": [name in MATRIX[role] for role in Role]}
+        for name, title in PERMISSIONS.items()
+    ]
+    return page(request, "settings/roles.html", {"roles": list(Role), "table": table})
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        return UUID(int=0)
+
+
+def _done(request: HttpRequest, text: str, name: str) -> HttpResponse:
+    messages.success(request, text)
+    return redirect(turl(request, name))

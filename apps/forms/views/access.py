@@ -1,0 +1,63 @@
+"""Who may do what on one form: grants, given and taken back, and why a person sees it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+
+from apps.accounts.models import Member, Team
+from apps.tenants.pages import PageRequest, page, refusal_on, turl
+from apps.tenants.refusals import Refused
+
+from .. import actions
+from ..access import capabilities_by, demand
+from ..inputs import GrantInput
+from ..models import Form, Grant
+
+MOST_EXPLAINED = 100
+
+
+def access(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
+    """Grants of a form; POST gives one."""
+    found = _managed(request, slug)
+    people = Member.objects.active().select_related("user").order_by("user__name")
+    asked = GrantInput(request.POST or None, people=people, teams=Team.objects.order_by("name"))
+    if request.method == "POST" and asked.is_valid():
+        with refusal_on(asked):
+            actions.grant_access(found, by=request.member, **asked.principal_parts, role=asked.cleaned_data["role"])
+            return redirect(turl(request, "forms:access", slug=slug))
+    grants = found.grants.select_related("principal_member__user", "principal_team").order_by("created_at")
+    context = {
+        "form": found,
+        "input": asked,
+        "grants": grants,
+        "people": [_explained(found, one) for one in people[:MOST_EXPLAINED]],
+        "most": MOST_EXPLAINED,
+    }
+    return page(request, "forms/access.html", context, status=422 if asked.errors else 200)
+
+
+def revoke(request: PageRequest, tenant: str, slug: str, pk: UUID) -> HttpResponse:
+    """POST takes a grant back."""
+    found = _managed(request, slug)
+    try:
+        actions.revoke_access(get_object_or_404(Grant, form=found, pk=pk), by=request.member)
+    except Refused as refused:
+        messages.error(request, str(refused.detail))
+    return redirect(turl(request, "forms:access", slug=slug))
+
+
+def _managed(request: PageRequest, slug: str) -> Form:
+    found = get_object_or_404(Form.objects.visible_to(request.member), slug=slug)
+    demand(found, request.member, "manage")
+    return found
+
+
+def _explained(form: Form, member: Member) -> tuple[Member, list[str], list[Grant]]:
+    """A member, what they may do on the form, and the grants that are the reason."""
+    rows = Grant.objects.matching(member).filter(form=form)
+    reasons = list(rows.select_related("principal_member__user", "principal_team").order_by("created_at"))
+    return member, sorted(capabilities_by(reasons, form, member)), reasons
