@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.signals import password_changed, password_reset
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -46,6 +47,12 @@ class AccountAdapter(DefaultAccountAdapter):
 @receiver(user_logged_in, dispatch_uid="accounts.signed_in")
 def record_sign_in(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
     actions.signed_in(user)
+
+
+@receiver([password_changed, password_reset], dispatch_uid="accounts.password_changed")
+def record_password(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
+    """However it was changed: what the old password opened for integrations ends."""
+    actions.password_changed(user)
 
 
 @receiver(user_logged_out, dispatch_uid="accounts.signed_out")

@@ -10,14 +10,17 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.audit.catalogue import register
-        from apps.tenants.slots import SettingsPage, slots
+        from apps.tenants.slots import Heartbeat, Probe, SettingsPage, slots
 
-        from . import people, schema  # noqa: F401  registers the bearer scheme
+        from . import people, probes, revocation, schema  # noqa: F401  registers the bearer scheme
         from .audit_actions import ACTIONS
 
         register(ACTIONS)
         for order, (key, title) in enumerate(PAGES.items()):
             page = SettingsPage(key, title, "settings.read", f"accounts:{key}", order=10 + order)
             slots.settings_pages.add(page)
+        slots.probes.add(Probe("accounts.revocation", probes.revoked))
+        slots.probes.add(Probe("accounts.roles", probes.roles))
+        slots.heartbeats.add(Heartbeat("accounts.revocations", revocation.copy_to_cache))
         slots.actor_names = people.actor_names
         slots.memberships = people.memberships_of

@@ -23,6 +23,7 @@ from . import tokens
 from .answers import problem_answer
 from .doors import TENANT_PATH, Door, Rule, is_api, rule_of
 from .models import Member, User
+from .revocation import refuse_revoked
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 ADMIN_POLICY = {"script-src": ["'self'"], "require-trusted-types-for": None, "trusted-types": None}
@@ -105,6 +106,7 @@ def _by_session(request: HttpRequest, door: Door) -> TenantContext:
 
 def _by_token(request: HttpRequest, door: Door) -> TenantContext:
     claims = tokens.read_access(tokens.bearer(request.headers.get("Authorization", "")))
+    refuse_revoked(claims)
     person = TenantContext(
         user=claims.user,
         credential="jwt",

@@ -222,3 +222,21 @@ class TokenFamily(models.Model):
     idle_expires_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
+
+
+class RevokedKind(models.TextChoices):
+    FAMILY = "family", _("token family")
+    USER = "user", _("person")
+    TENANT = "tenant", _("tenant")
+
+
+class Revocation(models.Model):
+    """Access tokens of a family, a person or a tenant that were issued until `at` are refused. Global, ids only."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    kind = models.CharField(max_length=8, choices=RevokedKind.choices)
+    key = models.UUIDField()
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["key", "kind", "at"], name="accounts_revocation_key")]

@@ -146,7 +146,7 @@ class TeamViewSet(TenantViewSet[Team]):
         """Who is in the team; POST puts a member in."""
         team = self.get_object()
         if request.method == "GET":
-            rows = self.paginate_queryset(Member.objects.in_team(team.pk).select_related("user"))
+            rows: Any = self.paginate_queryset(Member.objects.in_team(team.pk).select_related("user"))  # type: ignore[arg-type]
             return self.get_paginated_response(MemberSerializer(rows, many=True).data)
         require("teams.write")
         member = get_object_or_404(Member.objects.active(), pk=SeatSerializer.checked(request)["member"])

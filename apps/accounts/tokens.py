@@ -33,6 +33,7 @@ class Claims:
     user: UUID
     tenant: UUID | None
     family: UUID
+    issued_at: datetime
     auth_time: datetime
     amr: tuple[str, ...]
 
@@ -73,7 +74,7 @@ def issue_access(*, user: UUID, tenant: UUID | None, family: UUID, auth_time: da
         "fam": str(family),
         "auth_time": int(auth_time.timestamp()),
         "amr": amr.split(),
-        "iat": int(now.timestamp()),
+        "iat": now.timestamp(),  # to the microsecond, so that a revocation hits what came before it and nothing after
         "exp": int((now + settings.ACCESS_TOKEN_LIFETIME).timestamp()),
         "jti": str(new_id()),
     }
@@ -109,6 +110,7 @@ def read_access(token: str) -> Claims:
             user=UUID(claims["sub"]),
             tenant=UUID(claims["tid"]) if claims.get("tid") else None,
             family=UUID(claims["fam"]),
+            issued_at=datetime.fromtimestamp(claims["iat"], UTC),
             auth_time=datetime.fromtimestamp(claims["auth_time"], UTC),
             amr=tuple(claims["amr"]),
         )

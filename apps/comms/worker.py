@@ -13,9 +13,11 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django import app
 
 from apps.audit.sealer import seal_all
+from apps.tenants.slots import slots
 
 log = structlog.get_logger(__name__)
 SEAL_EVERY_SECONDS = 0.5
+HEARTBEAT_SECONDS = 1.0
 MOST_RUNS_OF_ONE_JOB = 5
 STOP_SECONDS = 10
 
@@ -52,6 +54,7 @@ async def _run(dsn: str, concurrency: int, stalled_after: int) -> int:
                 name="jobs",
             ),
             asyncio.create_task(asyncio.to_thread(_seal_until, halt), name="sealer"),
+            asyncio.create_task(asyncio.to_thread(_beat_until, halt), name="heartbeats"),
             asyncio.create_task(_retry_stalled(worker_app, stalled_after), name="stalled"),
         }
         told = asyncio.create_task(stopping.wait(), name="told to stop")
@@ -75,6 +78,22 @@ def _seal_until(halt: threading.Event) -> None:
             if sealed := seal_all():
                 log.info("sealed", entries=sealed)
             halt.wait(SEAL_EVERY_SECONDS)
+    finally:
+        connections.close_all()
+
+
+def _beat_until(halt: threading.Event) -> None:
+    """Run what the rooms ask to be done every second; one that fails is logged and does not stop the others."""
+    try:
+        while not halt.is_set():
+            for heartbeat in slots.heartbeats:
+                try:
+                    heartbeat.run()
+                except Exception:
+                    # Whatever breaks one of them must not end jobs, mail and sealing.
+                    log.exception("heartbeat_failed", heartbeat=heartbeat.key)
+                    connections.close_all()
+            halt.wait(HEARTBEAT_SECONDS)
     finally:
         connections.close_all()
 

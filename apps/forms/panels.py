@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.models import Member
 from apps.approvals.models import Assignment
 from apps.tenants.context import current
 from apps.tenants.slots import Finding, HomePanel, NavigationItem, Probe, slots
@@ -17,6 +18,7 @@ from apps.tenants.slots import Finding, HomePanel, NavigationItem, Probe, slots
 from .models import Submission
 
 SHOWN = 6
+PROBED = 4
 
 
 def fill_slots() -> None:
@@ -34,6 +36,7 @@ def fill_slots() -> None:
     slots.home_panels.add(HomePanel("tasks", "forms/panels/tasks.html", tasks_panel, order=10))
     slots.home_panels.add(HomePanel("mine", "forms/panels/mine.html", mine_panel, order=20))
     slots.probes.add(Probe("forms.private_files", private_files))
+    slots.probes.add(Probe("forms.access", access_holds))
 
 
 def waiting() -> int:
@@ -50,6 +53,20 @@ def tasks_panel(request: HttpRequest) -> Mapping[str, Any]:
 def mine_panel(request: HttpRequest) -> Mapping[str, Any]:
     rows = Submission.objects.filter(submitter=request.member).with_all()  # type: ignore[attr-defined]
     return {"submissions": list(rows.order_by("-changed_at")[:SHOWN])}
+
+
+def access_holds() -> Finding:
+    """For members and submissions of the tenant in force: what the list shows is what each single look shows."""
+    if current().tenant is None:
+        return Finding(True, _("One queryset answers lists and single looks; each tenant's page tries it on its own."))
+    pairs = 0
+    for member in Member.objects.active().select_related("user").order_by("?")[:PROBED]:
+        listed = set(Submission.objects.visible_to(member).values_list("pk", flat=True))
+        for pk in Submission.objects.order_by("?").values_list("pk", flat=True)[:PROBED]:
+            pairs += 1
+            if Submission.objects.visible_to(member).filter(pk=pk).exists() != (pk in listed):
+                return Finding(False, _("A list and a single look disagree."))
+    return Finding(True, _("%(n)s pairs of member and submission tried: lists and single looks agree.") % {"n": pairs})
 
 
 def private_files() -> Finding:

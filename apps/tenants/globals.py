@@ -43,6 +43,11 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
             policies=("families", "read_across"),
         ),
         GlobalTable(
+            "accounts_revocation",
+            "What was taken back is asked before a tenant is known; ids and moments only.",
+            app="SELECT, INSERT, DELETE",
+        ),
+        GlobalTable(
             "account_emailaddress",
             "allauth's addresses of a person; the same policy as accounts_user.",
             app=ALL,

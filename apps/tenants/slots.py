@@ -70,6 +70,14 @@ class Probe:
     run: Callable[[], Finding]
 
 
+@dataclass(frozen=True)
+class Heartbeat:
+    """What the worker does again and again beside its jobs, about every second."""
+
+    key: str
+    run: Callable[[], None]
+
+
 class Slot(Generic[T]):
     """An ordered set of entries by key; a key taken twice is a bug and raises."""
 
@@ -104,6 +112,7 @@ class Slots:
     navigation: Slot[NavigationItem] = field(default_factory=Slot)
     home_panels: Slot[HomePanel] = field(default_factory=Slot)
     probes: Slot[Probe] = field(default_factory=Slot)
+    heartbeats: Slot[Heartbeat] = field(default_factory=Slot)
     actor_names: Callable[[set[UUID]], dict[UUID, str]] = _no_names
     memberships: Callable[[HttpRequest], list[Any]] = _no_memberships
 

@@ -115,15 +115,45 @@ CLAIMS: tuple[Claim, ...] = (
         ("tests/attack/test_the_doors.py",),
     ),
     Claim(
-        "signed_context",
-        _("Signed tenant context"),
-        _("Injected SQL could bind another tenant; signing the context ends that."),
+        "revocation",
+        _("Revocation list"),
+        _(
+            "A token that is taken back is refused at the next request: Redis carries the list, PostgreSQL stands "
+            "behind it, and with both away nobody gets in."
+        ),
+        True,
+        "accounts.revocation",
+        ("apps/accounts/revocation.py", "apps/accounts/gateway.py"),
+        ("tests/faults/test_revocation.py",),
     ),
-    Claim("revocation", _("Revocation list"), _("An access token cannot be taken back within its five minutes.")),
     Claim(
         "form_acl",
         _("Per-form access lists"),
-        _("Grants decide on the API and in pages; a page to manage them is not there yet."),
+        _(
+            "Owner, editor or reviewer of a form is a person, a team or a role; one rule answers list, detail and files, "
+            "and no grant lifts anybody over their tenant role."
+        ),
+        True,
+        "forms.access",
+        ("apps/forms/access.py", "apps/forms/actions/access.py", "apps/forms/models.py"),
+        ("tests/api/test_access.py",),
+    ),
+    Claim(
+        "rbac",
+        _("Roles"),
+        _(
+            "What owner, member and viewer may do is one table, checked at each request and shown in settings as it is "
+            "enforced; a change of role counts from the next request on."
+        ),
+        True,
+        "accounts.roles",
+        ("apps/accounts/rules.py", "apps/accounts/actions/members.py"),
+        ("tests/api/test_people.py",),
+    ),
+    Claim(
+        "signed_context",
+        _("Signed tenant context"),
+        _("Injected SQL could bind another tenant; signing the context ends that."),
     ),
     Claim("quotas", _("Quotas and plans"), _("Nothing limits how much a tenant uses.")),
     Claim("trial", _("Trial"), _("There are no trials, and so no locks at their end.")),
@@ -138,11 +168,6 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("webhooks_in", _("Inbound webhooks"), _("No webhook is received.")),
     Claim("webhooks_out", _("Outbound webhooks"), _("No webhook is sent.")),
     Claim("mfa_sso", _("MFA and single sign-on"), _("People sign in by e-mail and password only.")),
-    Claim(
-        "rbac_pages",
-        _("Roles page"),
-        _("The matrix is enforced and on the API; a page that shows it is not there yet."),
-    ),
     Claim(
         "observability",
         _("Metrics and alerts"),

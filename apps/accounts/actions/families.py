@@ -23,7 +23,8 @@ from apps.tenants.context import TenantContext, current, tenant_context
 from apps.tenants.models import PLATFORM_TENANT_ID
 from apps.tenants.refusals import NotSignedIn
 
-from ..models import TokenFamily, User
+from .. import revocation
+from ..models import RevokedKind, TokenFamily, User
 from ..people import memberships
 from ..tokens import issue_access
 
@@ -87,16 +88,24 @@ def revoke(token: str) -> None:
     with _unbound(), transaction.atomic():
         found = TokenFamily.objects.filter(pk=family_id, generation=generation, secret_sha256=_digest(secret))
         for family in found.filter(revoked_at=None):
-            TokenFamily.objects.filter(pk=family.pk).update(revoked_at=clock.now())
-            _record("token.revoked", family)
+            _end(family, "token.revoked")
 
 
-def end_families(user: UUID, tenant: UUID | None) -> None:
-    """End every family of a person for one tenant; what is left of an access token dies with their membership."""
+def end_families(user: UUID, tenant: UUID | None = None) -> None:
+    """End every family of a person, or only those for one tenant, with their access tokens."""
     with _unbound(), transaction.atomic():
-        for family in TokenFamily.objects.filter(user_id=user, tenant_id=tenant, revoked_at=None):
-            TokenFamily.objects.filter(pk=family.pk).update(revoked_at=clock.now())
-            _record("token.revoked", family)
+        rows = TokenFamily.objects.filter(user_id=user, revoked_at=None)
+        for family in rows.filter(tenant_id=tenant) if tenant else rows:
+            _end(family, "token.revoked")
+        if tenant is None:
+            revocation.revoke(RevokedKind.USER, user)
+
+
+def _end(family: TokenFamily, action: str) -> None:
+    """Refresh and access tokens of a family are refused from the commit on."""
+    TokenFamily.objects.filter(pk=family.pk).update(revoked_at=clock.now())
+    revocation.revoke(RevokedKind.FAMILY, family.pk)
+    _record(action, family)
 
 
 def _unbound() -> AbstractContextManager[TenantContext]:
@@ -119,8 +128,7 @@ def _reused(family: TokenFamily, generation: int) -> None:
     """A guess changes nothing; a token that was good once and comes back ends its family. Always raises."""
     if generation < TokenFamily.objects.values_list("generation", flat=True).get(pk=family.pk):
         with transaction.atomic():
-            TokenFamily.objects.filter(pk=family.pk, revoked_at=None).update(revoked_at=clock.now())
-            _record("token.reused", family)
+            _end(family, "token.reused")
     raise NotSignedIn("The refresh token was used before; sign in again.", code="refresh_reused")
 
 

@@ -13,6 +13,7 @@ from apps.tenants.models import PLATFORM_TENANT_ID
 
 from ..models import User
 from ..people import memberships
+from .families import end_families
 
 
 def signed_in(user: User, *, amr: str = "pwd") -> None:
@@ -26,8 +27,10 @@ def signed_out(user: User) -> None:
 
 
 def password_changed(user: User) -> None:
-    """Record that a person's password is another one now."""
-    _everywhere("password.changed", user)
+    """Record that a person's password is another one now, and end the tokens that the old one opened."""
+    with transaction.atomic():
+        _everywhere("password.changed", user)
+        end_families(user.pk)
 
 
 def reset_asked(user: User) -> None:

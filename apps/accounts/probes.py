@@ -1,0 +1,55 @@
+"""What the Security page says of identity, checked on the running system."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID
+
+from django.db.models import Count
+from django.utils.translation import gettext as _
+
+from apps.tenants import clock
+from apps.tenants.context import NOBODY, current, tenant_context
+from apps.tenants.ids import new_id
+from apps.tenants.slots import Finding
+
+from . import revocation
+from .models import Member, Revocation, RevokedKind
+from .rules import MATRIX, PERMISSIONS, Role
+from .tokens import Claims
+
+
+def revoked() -> Finding:
+    """Ask both ways about the newest revocation, and about a token that nobody took back."""
+    good = Claims(new_id(), None, new_id(), clock.now(), clock.now(), ("probe",))
+    with tenant_context(NOBODY):
+        newest = Revocation.objects.order_by("-at").first()
+    asked = [(good, False)]
+    if newest is not None:
+        asked.append((_taken_back(good, newest), True))
+    answers = [(revocation.ask_cache(claims), revocation.ask_database(claims), is_so) for claims, is_so in asked]
+    holds = all(database is is_so and cache in {None, is_so} for cache, database, is_so in answers)
+    ready = answers[0][0] is not None
+    word = _("Redis carries the list") if ready else _("Redis is not ready: PostgreSQL is asked at each request")
+    return Finding(holds, _("%(word)s; both ways of asking agree.") % {"word": word} if holds else word)
+
+
+def _taken_back(claims: Claims, row: Revocation) -> Claims:
+    key = UUID(str(row.key))
+    if row.kind == RevokedKind.FAMILY:
+        return replace(claims, issued_at=row.at, family=key)
+    if row.kind == RevokedKind.USER:
+        return replace(claims, issued_at=row.at, user=key)
+    return replace(claims, issued_at=row.at, tenant=key)
+
+
+def roles() -> Finding:
+    """Every member's role stands in the matrix, and the matrix grants nothing that is not named."""
+    named = frozenset().union(*MATRIX.values()) == set(PERMISSIONS)
+    if current().tenant is None:
+        text = _("%(roles)s roles, %(n)s permissions, one table.") % {"roles": len(MATRIX), "n": len(PERMISSIONS)}
+        return Finding(named, text)
+    counted = dict(Member.objects.active().values_list("role").annotate(n=Count("pk")))
+    holds = named and set(counted) <= set(Role.values) and counted.get(Role.OWNER, 0) > 0
+    text = ", ".join(f"{number} {Role(role).label}" for role, number in sorted(counted.items()))
+    return Finding(holds, _("Active members: %(text)s.") % {"text": text})
