@@ -6,16 +6,18 @@ from rest_framework.routers import SimpleRouter
 
 from apps.accounts import api as accounts
 from apps.audit import api as audit
+from apps.billing import api as billing
 from apps.forms import api as forms
 from apps.trust import api as trust
 
+ROOMS = (accounts, billing, audit, forms, trust)
 router = SimpleRouter(trailing_slash=False)
-for room in (accounts, audit, forms, trust):
+for room in ROOMS:
     for prefix, viewset, basename in room.routes:
         router.register(prefix, viewset, basename=basename)
 
 urlpatterns = [
     path("schema", SpectacularAPIView.as_view(), name="schema"),
-    *[pattern for room in (accounts, audit, forms, trust) for pattern in getattr(room, "urlpatterns", [])],
+    *[pattern for room in ROOMS for pattern in getattr(room, "urlpatterns", [])],
     path("", include(router.urls)),
 ]

@@ -17,6 +17,7 @@ urlpatterns = [
     path("t/<slug:tenant>/", include("apps.trust.urls")),
     path("t/<slug:tenant>/", include("apps.forms.urls")),
     path("t/<slug:tenant>/", include("apps.accounts.urls")),
+    path("t/<slug:tenant>/", include("apps.billing.urls")),
     path("t/<slug:tenant>/", include("apps.audit.urls")),
 ]
 

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from apps.tenants.context import TenantContext, current, tenant_context
 from apps.tenants.refusals import Forbidden, NotFound, NotSignedIn, Problem, TooLarge
+from apps.tenants.slots import slots
 
 from . import tokens
 from .answers import problem_answer
@@ -46,6 +47,11 @@ class Gateway:
             return problem_answer(request, problem)
         request.context = context  # type: ignore[attr-defined]
         with tenant_context(context):
+            try:
+                for gate in slots.gates:
+                    gate.run(request, context)
+            except Problem as problem:
+                return problem_answer(request, problem)
             response = self.get_response(request)
         if request.path_info.startswith("/admin/"):
             response._csp_replace = ADMIN_POLICY  # type: ignore[attr-defined]

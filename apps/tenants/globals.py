@@ -42,6 +42,7 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
             app="SELECT, INSERT, UPDATE",
             policies=("families", "read_across"),
         ),
+        GlobalTable("billing_plan", "Plans are the same for all tenants, and no tenant's data."),
         GlobalTable(
             "accounts_revocation",
             "What was taken back is asked before a tenant is known; ids and moments only.",
@@ -70,5 +71,11 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
 
 # SECURITY DEFINER functions run as their owner: every one must be known and read.
 DEFINER_FUNCTIONS: dict[str, str] = {
+    "orkestra_count": "Moves a tenant's counter; called by the meters' triggers only.",
+    "orkestra_meter_accounts_member": "Counts active members.",
+    "orkestra_meter_accounts_invitation": "Counts open invitations, which keep a seat.",
+    "orkestra_meter_forms_form": "Counts forms.",
+    "orkestra_meter_forms_submission": "Counts submissions by the month in which they are sent.",
+    "orkestra_meter_forms_attachment": "Counts the bytes of files.",
     "orkestra_invitation": "Finds an open invitation by the hash of its link, before a tenant is known.",
 }

@@ -47,6 +47,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             if allowed(item.permission)
         ],
         "memberships": slots.memberships(request),
+        "banners": [text for item in slots.banners if (text := item.text(request))],
     }
 
 

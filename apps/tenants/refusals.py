@@ -88,6 +88,12 @@ class Invalid(Problem):
         return body
 
 
+class PaymentRequired(Problem):
+    """Over a quota, after a trial, or beyond a budget."""
+
+    status, code, title = 402, "payment_required", _("The plan does not cover this")
+
+
 class Unavailable(Problem):
     status, code, title = 503, "unavailable", _("A part that we need is not answering")
 

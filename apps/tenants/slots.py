@@ -71,6 +71,22 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class Gate:
+    """Asked about every request after its context is known; raises a Problem to stop it."""
+
+    key: str
+    run: Callable[[HttpRequest, Any], None]
+
+
+@dataclass(frozen=True)
+class Banner:
+    """A sentence above every page of a tenant; empty says nothing."""
+
+    key: str
+    text: Callable[[HttpRequest], str]
+
+
+@dataclass(frozen=True)
 class Heartbeat:
     """What the worker does again and again beside its jobs, about every second."""
 
@@ -113,6 +129,9 @@ class Slots:
     home_panels: Slot[HomePanel] = field(default_factory=Slot)
     probes: Slot[Probe] = field(default_factory=Slot)
     heartbeats: Slot[Heartbeat] = field(default_factory=Slot)
+    gates: Slot[Gate] = field(default_factory=Slot)
+    banners: Slot[Banner] = field(default_factory=Slot)
+    explain_limit: Callable[[dict[str, Any]], dict[str, Any]] = dict
     actor_names: Callable[[set[UUID]], dict[UUID, str]] = _no_names
     memberships: Callable[[HttpRequest], list[Any]] = _no_memberships
 

@@ -151,12 +151,31 @@ CLAIMS: tuple[Claim, ...] = (
         ("tests/api/test_people.py",),
     ),
     Claim(
+        "quotas",
+        _("Quotas"),
+        _(
+            "Members, forms, monthly submissions and files are counted by the database at commit, whatever door is used; "
+            "what would pass the plan's limit is undone and answered with 402."
+        ),
+        True,
+        "billing.quotas",
+        ("apps/billing/meters.py", "apps/billing/actions.py", "apps/tenants/limits.py"),
+        ("tests/api/test_quotas.py",),
+    ),
+    Claim(
+        "trial",
+        _("Trial"),
+        _("After a trial everything can be read, taken out and deleted, and nothing new is written."),
+        True,
+        "billing.trial",
+        ("apps/billing/gate.py",),
+        ("tests/api/test_quotas.py",),
+    ),
+    Claim(
         "signed_context",
         _("Signed tenant context"),
         _("Injected SQL could bind another tenant; signing the context ends that."),
     ),
-    Claim("quotas", _("Quotas and plans"), _("Nothing limits how much a tenant uses.")),
-    Claim("trial", _("Trial"), _("There are no trials, and so no locks at their end.")),
     Claim("flags", _("Feature flags"), _("There are no feature flags.")),
     Claim("ai", _("AI budget and ledger"), _("There is no AI in Orkestra yet.")),
     Claim(

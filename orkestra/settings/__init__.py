@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "apps.forms",
     "apps.approvals",
     "apps.accounts",
+    "apps.billing",
     "apps.comms",
     "apps.audit",
     "apps.tenants",

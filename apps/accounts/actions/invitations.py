@@ -46,7 +46,7 @@ def invite(*, email: str, role: str, by: Member) -> Invitation:
     email = email.strip().lower()
     if Member.objects.filter(user__email__iexact=email).exists():
         raise Refused(_("This person is a member already."), field="email")
-    _expire(email)
+    _release_old_seats()
     if Invitation.objects.open().filter(email=email).exists():
         raise Refused(_("This person is invited already; withdraw that invitation first."), field="email")
     word = secrets.token_urlsafe(32)
@@ -120,10 +120,10 @@ def _resolve(word: str) -> tuple[UUID, UUID]:
     return row[0], row[1]
 
 
-def _expire(email: str) -> None:
-    """An invitation that ran out gives its place to the next."""
+def _release_old_seats() -> None:
+    """Invitations that ran out give their seats back, here, where the next one needs them."""
     now = clock.now()
-    Invitation.objects.open().filter(email=email, expires_at__lte=now).update(revoked_at=now)
+    Invitation.objects.open().filter(expires_at__lte=now).update(revoked_at=now)
 
 
 def digest(word: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from apps.audit.actions import record
+from apps.billing import actions as billing
 from apps.tenants.context import NOBODY, as_system, tenant_context
 from apps.tenants.ids import new_id
 from apps.tenants.models import Tenant
@@ -22,12 +23,13 @@ def create_person(*, email: str, name: str, password: str | None, is_platform_ad
         return User.objects.create_user(email, password, name=name, is_platform_admin=is_platform_admin)
 
 
-def create_tenant(*, slug: str, name: str, timezone: str, owner: User) -> Tenant:
-    """A tenant with its first owner, who may do everything in it."""
+def create_tenant(*, slug: str, name: str, timezone: str, owner: User, plan: str = billing.FIRST_PLAN) -> Tenant:
+    """A tenant with its first owner, who may do everything in it, on a plan."""
     identity = new_id()
     with as_system(identity), transaction.atomic():
         tenant = Tenant.objects.create(id=identity, slug=slug, name=name, timezone=timezone)
         record("tenant.created", tenant)
+        billing.start(key=plan)
         _make_member(owner, Role.OWNER)
     return tenant
 

@@ -119,7 +119,8 @@ class Demo:
 
     def _company(self, slug: str, name: str, zone: str, email: str, person: str, key: str = "owner") -> Tenant:
         user: User = accounts.create_person(email=email, name=person, password=self.password)
-        tenant = accounts.create_tenant(slug=slug, name=name, timezone=zone, owner=user)
+        plan = "small" if slug == "globex" else "business"
+        tenant = accounts.create_tenant(slug=slug, name=name, timezone=zone, owner=user, plan=plan)
         with as_system(tenant.pk):
             self.people[key] = Member.objects.select_related("user").get(user=user)
         return tenant

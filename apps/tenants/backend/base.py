@@ -7,18 +7,22 @@ only, because a rollback to a savepoint undoes SET LOCAL.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from django.db import DatabaseError
 from django.db.backends.postgresql import base, features
 from psycopg.pq import TransactionStatus
 
 from ..context import current
+from ..limits import OverLimit
 from .schema import SchemaEditor
 
 Execute = Callable[..., Any]
+OVER_LIMIT = "OR402"  # what our triggers raise where a tenant's limit would be passed
 
 
 @lru_cache(maxsize=4096)
@@ -62,6 +66,15 @@ def _bind_beside(execute: Execute, sql: Any, params: Any, many: bool, context: d
     return execute(sql, params, many, context)
 
 
+def _translated(error: DatabaseError) -> Exception:
+    """Our own SQLSTATE as the refusal it is; anything else as it came."""
+    cause = error.__cause__
+    if getattr(cause, "sqlstate", None) != OVER_LIMIT:
+        return error
+    detail = getattr(getattr(cause, "diag", None), "message_detail", None)
+    return OverLimit(json.loads(detail or "{}"))
+
+
 class DatabaseFeatures(features.DatabaseFeatures):
     def allows_group_by_selected_pks_on_model(self, model: Any) -> bool:
         """PostgreSQL derives columns from the real key `(tenant_id, id)`, never from `id` alone."""
@@ -75,6 +88,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.execute_wrappers.append(bind)
+
+    def _commit(self) -> None:
+        """COMMIT, where deferred triggers may find that a limit would be passed. Raises OverLimit for that."""
+        try:
+            super()._commit()  # type: ignore[misc]
+        except DatabaseError as error:
+            raise _translated(error) from error
 
     def chunked_cursor(self) -> Any:
         """A plain cursor: a named one lives over several messages and could not be bound."""

@@ -1,0 +1,63 @@
+"""After a trial: everything can be read, taken out and paid for; nothing new is written.
+
+Each exempt route stands here with its reason; whatever is not here and may write is locked, by its method and by name.
+"""
+
+from __future__ import annotations
+
+import re
+
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from apps.tenants.context import TenantContext, current
+from apps.tenants.refusals import PaymentRequired
+
+from .usage import subscription, upgrade_url
+
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+EXEMPT: dict[str, str] = {
+    r"/api/v1/auth/": "Signing in and switching tenants.",
+    r"/api/v1/audit/verify\Z": "Verifying reads.",
+    r"/t/[^/]+/settings/audit-log/\Z": "Verifying reads.",
+    r"/t/[^/]+/forms/[^/]+/preview/\Z": "It computes and writes nothing.",
+    r"/t/[^/]+/settings/billing/": "Paying is how the lock ends.",
+}
+_exempt = re.compile("|".join(EXEMPT))
+
+
+def refuse_after_trial(request: HttpRequest, context: TenantContext) -> None:
+    """Raise PaymentRequired for a write of a tenant whose trial is over. Deleting stays open."""
+    if context.tenant is None or request.method in READS or request.method == "DELETE":
+        return
+    if _exempt.match(request.path_info):
+        return
+    found = subscription()
+    if found is None or not found.trial_is_over:
+        return
+    raise PaymentRequired(
+        _("The trial of this tenant is over: everything can be read and taken out, and nothing new can be written."),
+        code="trial_expired",
+        plan=found.plan.key,
+        limit_source="trial",
+        trial_ended_at=found.trial_ends_at.isoformat() if found.trial_ends_at else None,
+        upgrade_url=upgrade_url(found),
+        retryable=False,
+    )
+
+
+def banner(request: HttpRequest) -> str:
+    """What every page of the tenant says about its trial; empty without one."""
+    if current().tenant is None:
+        return ""
+    found = subscription()
+    if found is None or found.trial_ends_at is None:
+        return ""
+    if found.trial_is_over:
+        return str(
+            _("The trial is over: everything can be read, and nothing new can be written until a plan is chosen.")
+        )
+    day = found.trial_ends_at.date().isoformat()
+    return str(
+        _("This is a trial until %(day)s; after that everything can be read, and nothing new written.") % {"day": day}
+    )
