@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from apps.tenants import clock
+from apps.tenants.context import current_tenant
 from apps.tenants.models import Tenant
 
 from .models import Counter, Plan, Subscription
@@ -93,5 +94,5 @@ def required_plan(resource: Resource, amount: int) -> str | None:
 
 def upgrade_url(found: Subscription | None) -> str:
     """Where an owner reads about plans."""
-    tenant = Tenant.objects.filter(pk=found.tenant_id).first() if found else None
+    tenant = Tenant.objects.get(pk=current_tenant()) if found else None
     return f"{settings.PUBLIC_URL}/t/{tenant.slug}/settings/billing/" if tenant else settings.PUBLIC_URL

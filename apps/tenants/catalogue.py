@@ -7,6 +7,7 @@ everything and names each difference. It runs after every migration and at every
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
@@ -79,6 +80,35 @@ def refuse_a_broken_wall(using: str = "default") -> None:
 def coverage(using: str = "default") -> dict[str, int]:
     """How many tables are walled of how many, and how many are global by declaration."""
     return {"walled": len(tenant_tables()), "global": len(GLOBAL_TABLES), "faults": len(faults(using))}
+
+
+@dataclass(frozen=True)
+class Covered:
+    """One table of tenants as the database has it now."""
+
+    name: str
+    title: str
+    is_forced: bool
+    policies: int
+    may: str
+
+
+def covered(using: str = "default") -> list[Covered]:
+    """Every table of tenants, from the catalogue: is its wall enabled and forced, and what may the app do there."""
+    sql = f"""
+        SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity,
+               (SELECT count(*) FROM pg_policy p WHERE p.polrelid = c.oid),
+               (SELECT string_agg(lower(a.privilege_type), ', ' ORDER BY a.privilege_type)
+                FROM aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee WHERE r.rolname = '{APP}')
+        FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') ORDER BY c.relname"""
+    walled = tenant_tables()
+    with connections[using].cursor() as cursor:
+        rows = _rows(cursor, sql)
+    return [
+        Covered(name, str(walled[name]._meta.verbose_name), forced, policies, may or "")
+        for name, forced, policies, may in rows
+        if name in walled
+    ]
 
 
 def _words(text: str) -> set[str]:

@@ -5,9 +5,13 @@ class TrustConfig(AppConfig):
     name = "apps.trust"
 
     def ready(self) -> None:
-        from apps.tenants.slots import slots
+        from django.utils.translation import gettext_lazy as _
+
+        from apps.tenants.slots import SettingsPage, slots
 
         from .probes import PROBES
 
+        page = SettingsPage("security", _("Security"), "settings.read", "trust:security", order=50)
+        slots.settings_pages.add(page)
         for probe in PROBES:
             slots.probes.add(probe)

@@ -10,7 +10,8 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from apps.accounts.tokens import key_set
-from apps.tenants import clock
+from apps.tenants import catalogue, clock
+from apps.tenants.context import require
 from apps.tenants.pages import PageRequest, page
 from apps.tenants.slots import slots
 
@@ -54,6 +55,18 @@ def controls() -> list[Checked]:
     """The five controls of the home page, each checked now."""
     by_key = {claim.key: claim for claim in claims.CLAIMS}
     return [check(by_key[key]) for key in CONTROLS]
+
+
+def security_settings(request: PageRequest, tenant: str) -> HttpResponse:
+    """The wall as the database's own catalogue has it now, and every claim checked for this tenant."""
+    require("settings.read")
+    context = {
+        "tables": catalogue.covered(),
+        "faults": catalogue.faults(),
+        "checked": [check(claim) for claim in claims.live()],
+        "at": clock.now(),
+    }
+    return page(request, "trust/settings.html", context)
 
 
 def home(request: PageRequest, tenant: str) -> HttpResponse:
