@@ -172,17 +172,24 @@ CLAIMS: tuple[Claim, ...] = (
         ("tests/api/test_quotas.py",),
     ),
     Claim(
+        "backup",
+        _("Backup and restore"),
+        _(
+            "One command takes database and files with their hashes and the head of each audit log, by a role that can "
+            "write nothing; restoring compares all of it before and after. Backups are not encrypted by us."
+        ),
+        True,
+        "operations.backup",
+        ("apps/operations/backup/make.py", "apps/operations/backup/restore.py"),
+        ("tests/runtime/test_backup.py",),
+    ),
+    Claim(
         "signed_context",
         _("Signed tenant context"),
         _("Injected SQL could bind another tenant; signing the context ends that."),
     ),
     Claim("flags", _("Feature flags"), _("There are no feature flags.")),
     Claim("ai", _("AI budget and ledger"), _("There is no AI in Orkestra yet.")),
-    Claim(
-        "backup",
-        _("Verified backups"),
-        _("There is no backup command; use PostgreSQL's own and copy the folder of files."),
-    ),
     Claim("csp_reports", _("CSP reports"), _("Violations of the policy are not collected.")),
     Claim("webhooks_in", _("Inbound webhooks"), _("No webhook is received.")),
     Claim("webhooks_out", _("Outbound webhooks"), _("No webhook is sent.")),

@@ -1,0 +1,28 @@
+"""Send, after a restore, the mails that were still queued when the backup was taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from apps.comms.models import OutboxMessage, OutboxState
+from apps.tenants.context import TenantContext, as_system, tenant_context
+from apps.tenants.jobs import defer
+from apps.tenants.models import Tenant
+
+
+class Command(BaseCommand):
+    help = "Queue a job for every mail of the outbox that is still to be sent; the hold after a restore ends with it."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with tenant_context(TenantContext(platform=True, credential="system")):
+            tenants = list(Tenant.objects.values_list("pk", flat=True))
+        count = 0
+        for tenant in tenants:
+            with as_system(tenant), transaction.atomic():
+                for pk in OutboxMessage.objects.filter(state=OutboxState.QUEUED).values_list("pk", flat=True):
+                    defer("comms.send_mail", queue="mail", message_id=str(pk))
+                    count += 1
+        self.stdout.write(f"{count} mails are on their way.")

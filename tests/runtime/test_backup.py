@@ -1,0 +1,231 @@
+"""Backup and restore by the operators' commands: a round trip, and everything that must be refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from apps.operations.backup.keep import rotate
+from apps.operations.backup.manifest import MANIFEST, VERIFIED, Manifest
+from apps.tenants import roles
+from tests import database
+
+from .conftest import PROJECT
+
+pytestmark = pytest.mark.xdist_group("runtime")
+
+
+class Place:
+    """A database and a home, and the commands that run there."""
+
+    def __init__(self, name: str, home: Path) -> None:
+        self.name, self.home = name, home
+        home.mkdir(parents=True, exist_ok=True)
+
+    def manage(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=PROJECT,
+            env=os.environ | database.urls(self.name) | {"ORKESTRA_HOME": str(self.home)} | environment,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def ask(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+        with database.superuser(self.name) as connection:
+            return connection.execute(statement, values).fetchall()
+
+
+def made_empty(name: str) -> str:
+    """A database that only has our roles."""
+    with database.superuser("postgres") as connection:
+        identifiers = sql.Identifier(name), sql.Identifier(roles.OWNER)
+        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(*identifiers))
+    with database.superuser(name) as connection:
+        roles.close_database(connection, name)
+    return name
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """The demo in a database and a home of its own: what is taken."""
+    place = Place(made_empty(f"taken_{uuid4().hex[:8]}"), tmp_path_factory.mktemp("here"))
+    for command in ("migrate", "seed_demo", "verify_audit"):
+        done = place.manage(command)
+        assert done.returncode == 0, done.stderr
+    yield place
+    database.drop(place.name)
+
+
+@pytest.fixture
+def acme(here: Place) -> object:
+    """The id of the demo's first tenant."""
+    return here.ask("SELECT id FROM tenants_tenant WHERE slug = 'acme'")[0][0]
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Place]:
+    """Where it is restored."""
+    place = Place(made_empty(f"restored_{uuid4().hex[:8]}"), tmp_path / "there")
+    yield place
+    database.drop(place.name)
+
+
+@pytest.fixture
+def taken(here: Place, tmp_path: Path) -> Path:
+    done = here.manage("backup", str(tmp_path / "backups"))
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.splitlines()[0])
+
+
+def test_a_backup_comes_back_whole_into_an_empty_place(here, acme, taken, empty):
+    done = empty.manage("restore", str(taken))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Restored and verified" in done.stdout
+    names = {path.name for path in (here.home / "files").rglob("*") if path.is_file()}
+    assert names == {path.name for path in (empty.home / "files").rglob("*") if path.is_file()}
+    assert len(names) > 5
+    for table in ("audit_entry", "forms_revision", "approvals_decision"):
+        count = f"SELECT count(*) FROM {table} WHERE tenant_id = %s"
+        assert empty.ask(count, acme) == here.ask(count, acme)
+    assert empty.manage("verify_audit").returncode == 0
+    assert (taken / VERIFIED).exists()
+
+
+def test_after_a_restore_nobody_is_signed_in_and_no_mail_goes_out_by_itself(here, taken, empty):
+    assert empty.manage("restore", str(taken)).returncode == 0
+    assert empty.ask("SELECT count(*) FROM accounts_tokenfamily WHERE revoked_at IS NULL") == [(0,)]
+    assert empty.ask("SELECT count(*) FROM django_session") == [(0,)]
+    todo = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'"
+    ((waiting,),) = empty.ask("SELECT count(*) FROM comms_outboxmessage WHERE state = 'queued'")
+    assert empty.ask(todo) == [(0,)]
+    assert waiting > 0
+    assert empty.manage("release_outbox").returncode == 0
+    assert empty.ask(todo) == [(waiting,)]
+
+
+def test_the_wall_stands_in_what_was_restored(taken, empty):
+    assert empty.manage("restore", str(taken)).returncode == 0
+    url = database.urls(empty.name)["DATABASE_URL"]
+    with psycopg.connect(url, autocommit=True) as app:
+        assert app.execute("SELECT count(*) FROM audit_entry").fetchone() == (0,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            app.execute("UPDATE audit_entry SET action = ''")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            app.execute("SELECT orkestra_count(gen_random_uuid(), 'members', '', -1)")
+
+
+@pytest.mark.parametrize("part", ["database.dump", "files.tar", "manifest.json"])
+def test_one_flipped_byte_is_refused_before_anything_is_written(taken, empty, part):
+    path = taken / part
+    raw = bytearray(path.read_bytes())
+    at = raw.index(b'"parts"') + 30 if part == "manifest.json" else len(raw) // 2
+    raw[at] ^= 1
+    path.write_bytes(raw)
+    done = empty.manage("restore", str(taken))
+    assert done.returncode == 1
+    assert "Not restored" in done.stderr
+    assert empty.ask("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+    assert not (empty.home / "files").exists()
+    assert empty.manage("verify_backup", str(taken)).returncode == 1
+
+
+def test_a_place_with_data_is_refused(taken, here):
+    done = here.manage("restore", str(taken))
+    assert done.returncode == 1
+    assert "has tables already" in done.stderr
+
+
+def test_a_log_that_was_changed_before_the_backup_is_found(acme, here, empty, tmp_path):
+    change = "UPDATE audit_entry SET outcome = %s WHERE tenant_id = %s AND outcome = %s RETURNING 1"
+    here.ask(change, "refused", acme, "done")
+    try:
+        done = here.manage("backup", str(tmp_path / "tampered"))
+    finally:
+        here.ask(change, "done", acme, "refused")
+    restored = empty.manage("restore", done.stdout.splitlines()[0])
+    assert restored.returncode == 1
+    assert "breaks at entry #0" in restored.stderr
+
+
+def test_a_log_that_ends_early_is_found(acme, taken, empty):
+    manifest = json.loads((taken / MANIFEST).read_text())
+    manifest["heads"][str(acme)] = [10**6, "00"]
+    (taken / MANIFEST).write_text(json.dumps(manifest))
+    done = empty.manage("restore", str(taken))
+    assert done.returncode == 1
+    assert "does not end where the manifest says" in done.stderr
+
+
+def test_the_backups_role_reads_past_the_wall_and_writes_nothing(acme, here):
+    with psycopg.connect(database.urls(here.name)["DATABASE_BACKUP_URL"], autocommit=True) as role:
+        row = role.execute("SELECT count(*) FROM accounts_member WHERE tenant_id = %s", [acme]).fetchone()
+        assert row == (14,)
+        for statement in ("UPDATE accounts_member SET role = 'owner'", "DELETE FROM audit_entry", "CREATE TABLE x ()"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                role.execute(statement)
+
+
+def test_a_backup_that_cannot_be_made_leaves_nothing_and_says_why(here, tmp_path):
+    folder = tmp_path / "none"
+    done = here.manage("backup", str(folder), DATABASE_BACKUP_URL="postgresql://orkestra_backup@127.0.0.1:1/none")
+    assert done.returncode == 1
+    assert "No backup was made" in done.stderr
+    assert list(folder.iterdir()) == []
+
+
+def test_a_backup_killed_in_the_middle_is_no_backup(here, tmp_path):
+    folder = tmp_path / "killed"
+    environment = os.environ | database.urls(here.name) | {"ORKESTRA_HOME": str(here.home)}
+    command = [sys.executable, "manage.py", "backup", str(folder)]
+    process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL)
+    while process.poll() is None and not list(folder.glob(".partial-*/database.dump")):
+        pass
+    process.kill()
+    process.wait()
+    assert list(folder.glob("orkestra-*")) == []
+
+
+def made(folder: Path, moment: datetime, *, verified: bool = False) -> Path:
+    path = folder / f"orkestra-{moment:%Y%m%dT%H%M%S.%fZ}"
+    path.mkdir(parents=True)
+    Manifest(moment.isoformat(), 18, [], {}, {}, 0, {}).write(path)
+    if verified:
+        (path / VERIFIED).touch()
+    return path
+
+
+def test_old_backups_go_and_the_last_verified_one_stays(tmp_path):
+    now = datetime(2026, 11, 24, 3, tzinfo=UTC)
+    days = [*range(40), 100, 130, 400, 700, 800]
+    paths = {day: made(tmp_path, now - timedelta(days=day), verified=day in {700, 800}) for day in days}
+    gone = rotate(tmp_path)
+    left = {day for day, path in paths.items() if path.exists()}
+    assert set(range(7)) <= left, "seven days"
+    assert {9, 16} <= left, "the Sundays of the last weeks"
+    assert {24, 100, 130, 400} <= left, "the last of each month"
+    assert 700 in left
+    assert not {8, 10, 20, 30} & left
+    assert len(gone) == len(days) - len(left)
+
+
+def test_the_only_one_that_was_ever_restored_is_never_removed(tmp_path):
+    now = datetime(2026, 11, 24, 3, tzinfo=UTC)
+    old = made(tmp_path, now - timedelta(days=2000), verified=True)
+    for day in range(500):
+        made(tmp_path, now - timedelta(days=day))
+    rotate(tmp_path)
+    assert old.exists()
+    assert len(list(tmp_path.iterdir())) <= 7 + 4 + 12 + 1
