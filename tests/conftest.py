@@ -31,6 +31,7 @@ def django_db_setup(django_db_blocker: Any, worker_id: str, tmp_path_factory: py
     number = int(worker_id.removeprefix("gw")) + 1 if worker_id.startswith("gw") else 0
     settings.CACHES["default"]["LOCATION"] += f"?db={number}"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.IS_DEMO = True  # Super Admins get in without a second factor; test_second_factor tries it without
     settings.ATTACHMENTS_ROOT = tmp_path_factory.mktemp("files")
     with django_db_blocker.unblock():
         database.make(name)

@@ -20,7 +20,7 @@ from apps.tenants.api import ApiRequest, CheckedSerializer
 from apps.tenants.context import current
 from apps.tenants.refusals import NotFound, NotSignedIn
 
-from . import actions
+from . import actions, second_factor
 from .models import User
 from .people import memberships
 from .people_api import routes as people_routes
@@ -31,6 +31,7 @@ class TokenRequestSerializer(CheckedSerializer):
     email = serializers.EmailField()
     password = serializers.CharField(max_length=1024, trim_whitespace=False)
     tenant = serializers.SlugField(required=False, help_text="The tenant's address; without it, no tenant is opened.")
+    otp = serializers.CharField(max_length=20, required=False, help_text="Where the person has a second factor.")
 
 
 class RefreshSerializer(CheckedSerializer):
@@ -60,9 +61,10 @@ class TokenView(PublicView):
         """Exchange an e-mail address and a password for a pair of tokens."""
         asked = TokenRequestSerializer.checked(request)
         user = _authenticate(request, asked["email"], asked["password"])
+        amr = second_factor.demand(request._request, user, asked.get("otp", ""))
         tenant = _tenant_of(user, asked["tenant"]) if asked.get("tenant") else None
-        actions.signed_in(user)
-        return Response(asdict(actions.open_family(user, tenant=tenant)))
+        actions.signed_in(user, amr=amr)
+        return Response(asdict(actions.open_family(user, tenant=tenant, amr=amr)))
 
 
 def _authenticate(request: Request, email: str, password: str) -> User:
@@ -103,7 +105,8 @@ class SwitchView(PublicView):
     def post(self, request: ApiRequest) -> Response:
         """A pair of tokens for another tenant of mine."""
         user: User = request.user  # type: ignore[assignment]
-        return Response(asdict(actions.open_family(user, tenant=_my_tenant(user, SwitchSerializer.checked(request)))))
+        tenant = _my_tenant(user, SwitchSerializer.checked(request))
+        return Response(asdict(actions.open_family(user, tenant=tenant, amr=" ".join(request.context.amr))))
 
 
 def _my_tenant(user: User, asked: dict[str, Any]) -> UUID:

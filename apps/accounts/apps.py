@@ -21,6 +21,7 @@ class AccountsConfig(AppConfig):
             slots.settings_pages.add(page)
         slots.probes.add(Probe("accounts.revocation", probes.revoked))
         slots.probes.add(Probe("accounts.roles", probes.roles))
+        slots.probes.add(Probe("accounts.second_factor", probes.second_factor))
         slots.heartbeats.add(Heartbeat("accounts.revocations", revocation.copy_to_cache))
         slots.actor_names = people.actor_names
         slots.memberships = people.memberships_of

@@ -20,7 +20,7 @@ from apps.tenants.context import TenantContext, current, tenant_context
 from apps.tenants.refusals import Forbidden, NotFound, NotSignedIn, Problem, TooLarge
 from apps.tenants.slots import slots
 
-from . import tokens
+from . import second_factor, tokens
 from .answers import problem_answer
 from .doors import TENANT_PATH, Door, Rule, is_api, rule_of
 from .models import Member, User
@@ -137,6 +137,10 @@ def _by_token(request: HttpRequest, door: Door) -> TenantContext:
 def _platform(user: User, person: TenantContext) -> TenantContext:
     if not user.is_platform_admin:
         raise NotFound()
+    if not settings.IS_DEMO and not second_factor.has_one(user):
+        raise Forbidden("Super Admins need a second factor: set one up at /account/2fa/ first.", code="second_factor")
+    if person.credential == "jwt" and not settings.IS_DEMO and len(person.amr) < 2:
+        raise Forbidden("This token was opened without your second factor.", code="second_factor")
     return TenantContext(
         user=user.pk,
         platform=True,

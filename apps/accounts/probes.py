@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
+from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.db.models import Count
 from django.utils.translation import gettext as _
 
@@ -16,7 +18,10 @@ from apps.tenants.slots import Finding
 from . import revocation
 from .models import Member, Revocation, RevokedKind
 from .rules import MATRIX, PERMISSIONS, Role
+from .second_factor import SecondFactorAdapter
 from .tokens import Claims
+
+PROBED = 50
 
 
 def revoked() -> Finding:
@@ -41,6 +46,20 @@ def _taken_back(claims: Claims, row: Revocation) -> Claims:
     if row.kind == RevokedKind.USER:
         return replace(claims, issued_at=row.at, user=key)
     return replace(claims, issued_at=row.at, tenant=key)
+
+
+def second_factor() -> Finding:
+    """Every stored secret opens with the installation's key, and none is in the clear."""
+    adapter = SecondFactorAdapter()
+    count = 0
+    with tenant_context(NOBODY):
+        for found in Authenticator.objects.filter(type__in=["totp", "recovery_codes"])[:PROBED]:
+            kept = found.data.get("secret") or found.data.get("seed") or ""
+            if adapter.decrypt(kept) == kept:
+                return Finding(False, _("A secret is stored in the clear."))
+            count += 1
+    demo = " " + _("This is a demo: Super Admins get in without one.") if settings.IS_DEMO else ""
+    return Finding(True, _("%(n)s stored secrets looked at, all encrypted.") % {"n": count} + demo)
 
 
 def roles() -> Finding:

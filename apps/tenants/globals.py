@@ -54,6 +54,12 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
             app=ALL,
             policies=("people", "read_across"),
         ),
+        GlobalTable(
+            "mfa_authenticator",
+            "allauth's second factors of a person, secrets encrypted; the same policy as accounts_user.",
+            app=ALL,
+            policies=("people", "read_across"),
+        ),
         GlobalTable("account_emailconfirmation", "allauth's pending confirmations; keys only.", app=ALL),
         GlobalTable("django_session", "Sessions are opened before a tenant is known; keys are random.", app=ALL),
         GlobalTable("django_migrations", "The record of migrations."),

@@ -184,6 +184,18 @@ CLAIMS: tuple[Claim, ...] = (
         ("tests/runtime/test_backup.py",),
     ),
     Claim(
+        "mfa",
+        _("Second factor"),
+        _(
+            "An authenticator app protects pages and API tokens alike: each code is good once, secrets are stored "
+            "encrypted, and outside the demo no Super Admin gets in without one."
+        ),
+        True,
+        "accounts.second_factor",
+        ("apps/accounts/second_factor.py", "apps/accounts/gateway.py"),
+        ("tests/api/test_second_factor.py",),
+    ),
+    Claim(
         "signed_context",
         _("Signed tenant context"),
         _("Injected SQL could bind another tenant; signing the context ends that."),
@@ -193,7 +205,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("csp_reports", _("CSP reports"), _("Violations of the policy are not collected.")),
     Claim("webhooks_in", _("Inbound webhooks"), _("No webhook is received.")),
     Claim("webhooks_out", _("Outbound webhooks"), _("No webhook is sent.")),
-    Claim("mfa_sso", _("MFA and single sign-on"), _("People sign in by e-mail and password only.")),
+    Claim("sso", _("Single sign-on"), _("People sign in by e-mail and password, and no identity provider is asked.")),
+    Claim("passkeys", _("Passkeys"), _("The second factor is an authenticator app; passkeys are not taken.")),
     Claim(
         "observability",
         _("Metrics and alerts"),

@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "rest_framework",
     "drf_spectacular",
     "csp",
@@ -119,6 +120,7 @@ WHITENOISE_AUTOREFRESH = False
 
 ATTACHMENTS_ROOT = HOME / "files"
 BACKUPS_ROOT = HOME / "backups"
+IS_DEMO = (HOME / "demo-seeded").exists()
 ATTACHMENT_MAX_BYTES = 20 * 1024 * 1024
 REQUEST_MAX_BYTES = 3 * ATTACHMENT_MAX_BYTES + 1024 * 1024
 FILE_UPLOAD_TEMP_DIR = str(HOME / "tmp") if (HOME / "tmp").is_dir() else None

@@ -97,3 +97,16 @@ def test_the_list_of_what_a_person_may_set_is_in_the_readme():
     needed = ["ORKESTRA_HOME", "ORKESTRA_PORT", "DATABASE_URL", "REDIS_URL", "EMAIL_URL"]
     assert set(needed) <= {variable.name for variable in VARIABLES}
     assert [word for word in needed if word not in text] == []
+
+
+def test_every_icon_that_is_named_exists(repository):
+    from lucide.templatetags.lucide import lucide
+
+    from apps.tenants.slots import slots
+    from apps.ui.templatetags.ui import LOOKS
+
+    named = {icon for _look, icon in LOOKS.values()} | {item.icon for item in slots.navigation}
+    for path in TEMPLATES:
+        named |= set(re.findall(r"{%\s*icon\s+\"([a-z0-9-]+)\"", path.read_text()))
+    for icon in sorted(named):
+        assert "<svg" in str(lucide(icon)), icon

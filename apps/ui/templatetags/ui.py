@@ -35,7 +35,7 @@ LOOKS: dict[str, tuple[str, str]] = {
     "stuck": ("bad", "triangle-alert"),
     "holds": ("good", "check"),
     "broken": ("bad", "triangle-alert"),
-    "unknown": ("warn", "circle-help"),
+    "unknown": ("warn", "circle-question-mark"),
     "overdue": ("bad", "clock"),
     "due": ("warn", "clock"),
 }

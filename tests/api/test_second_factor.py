@@ -1,0 +1,195 @@
+"""The second factor: set up, asked for at every door, used once, and no way around it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import struct
+import time
+
+import pytest
+import time_machine
+from allauth.mfa.models import Authenticator
+from django.test import Client
+
+from apps.audit.models import Entry
+from apps.tenants.context import NOBODY, as_system, tenant_context
+from tests import database
+from tests.cast import PASSWORD, person
+
+LOGIN = "/account/login/"
+
+
+def code_of(secret: str, moment: float | None = None) -> str:
+    """RFC 6238 by hand: six digits of HMAC-SHA-1 over the half minute."""
+    counter = struct.pack(">Q", int(time.time() if moment is None else moment) // 30)
+    digest = hmac.new(base64.b32decode(secret), counter, hashlib.sha1).digest()
+    at = digest[-1] & 15
+    return f"{(struct.unpack('>I', digest[at : at + 4])[0] & 0x7FFFFFFF) % 10**6:06}"
+
+
+def set_up(user):
+    """Set up an app for a person as they would in their browser; (secret, recovery codes)."""
+    client = Client()
+    client.post(LOGIN, {"login": user.email, "password": PASSWORD})
+    asked = client.get("/account/2fa/totp/activate/")
+    assert asked["Location"].startswith("/account/reauthenticate/")
+    page = client.post(asked["Location"], {"password": PASSWORD}, follow=True).content.decode()
+    secret = re.search(r"<code>([A-Z2-7]{32})</code>", page)[1]
+    answer = client.post("/account/2fa/totp/activate/", {"code": code_of(secret)})
+    assert answer.status_code == 302, answer.content.decode()[:2000]
+    codes = re.findall(r"<li><code>(\d{8})</code>", client.get("/account/2fa/recovery-codes/").content.decode())
+    assert len(codes) == 10
+    return secret, codes
+
+
+@pytest.fixture
+def protected(acme):
+    """The company's editor with an app; time stands still at the start of a later half minute."""
+    secret, codes = set_up(acme.editor.user)
+    later = (int(time.time()) // 30 + 4) * 30 + 1
+    with time_machine.travel(later, tick=False):
+        yield acme, secret, codes
+
+
+def token(api, company, **more):
+    body = {"email": company.editor.user.email, "password": PASSWORD, "tenant": company.slug, **more}
+    return api.post("/api/v1/auth/token", body)
+
+
+def test_the_password_alone_opens_no_page(client_of, protected):
+    acme, secret, _codes = protected
+    answer = client_of.post(LOGIN, {"login": acme.editor.user.email, "password": PASSWORD})
+    assert answer["Location"].startswith("/account/2fa/authenticate/")
+    assert client_of.get(acme.url()).status_code == 302
+    assert client_of.get("/account/2fa/").status_code == 302
+    assert client_of.post("/account/2fa/authenticate/", {"code": "000000"}).status_code == 200
+    assert client_of.get(acme.url()).status_code == 302
+    assert client_of.post("/account/2fa/authenticate/", {"code": code_of(secret)}).status_code == 302
+    assert client_of.get(acme.url()).status_code == 200
+
+
+def test_the_password_alone_opens_no_token(api, protected):
+    acme, secret, _codes = protected
+    answer = token(api, acme)
+    assert (answer.status_code, answer.json()["code"]) == (401, "otp_required")
+    assert token(api, acme, otp="000000").json()["code"] == "otp_wrong"
+    assert token(api, acme, otp=code_of(secret)).status_code == 200
+
+
+def test_a_code_is_good_once_whichever_door_took_it(api, client_of, protected):
+    acme, secret, _codes = protected
+    assert token(api, acme, otp=code_of(secret)).status_code == 200
+    assert token(api, acme, otp=code_of(secret)).json()["code"] == "otp_wrong"
+    client_of.post(LOGIN, {"login": acme.editor.user.email, "password": PASSWORD})
+    client_of.post("/account/2fa/authenticate/", {"code": code_of(secret)})
+    assert client_of.get(acme.url()).status_code == 302
+
+
+@pytest.mark.parametrize("seconds", [-30, 30])
+def test_a_code_of_another_half_minute_is_wrong(api, protected, seconds):
+    acme, secret, _codes = protected
+    assert token(api, acme, otp=code_of(secret, time.time() + seconds)).status_code == 401
+
+
+def test_a_recovery_code_opens_once(api, protected):
+    acme, _secret, codes = protected
+    assert token(api, acme, otp=codes[3]).status_code == 200
+    assert token(api, acme, otp=codes[3]).status_code == 401
+    assert token(api, acme, otp=codes[4]).status_code == 200
+
+
+def test_guessing_codes_is_slowed_down_even_for_the_right_one(api, protected):
+    acme, secret, _codes = protected
+    answers = [token(api, acme, otp=f"{number:06}").json()["code"] for number in range(12)]
+    assert answers[-1] == "too_many_tries"
+    assert token(api, acme, otp=code_of(secret)).status_code == 401
+
+
+def test_a_stranger_learns_nothing_before_the_password_is_right(api, protected):
+    acme, _secret, _codes = protected
+    answer = api.post("/api/v1/auth/token", {"email": acme.editor.user.email, "password": "wrong horse battery"})
+    assert answer.json()["code"] == "wrong_credentials"
+
+
+def test_a_reset_password_does_not_go_around_it(client_of, protected):
+    from tests.api.test_signing_in import link_mailed_to
+
+    acme, _secret, _codes = protected
+    client_of.post("/account/password/reset/", {"email": acme.editor.user.email})
+    form = client_of.get(link_mailed_to(acme.editor.user), follow=True)
+    new = "another long horse battery"
+    client_of.post(form.request["PATH_INFO"], {"password1": new, "password2": new})
+    assert client_of.get(acme.url()).status_code == 302
+    answer = client_of.post(LOGIN, {"login": acme.editor.user.email, "password": new})
+    assert "/account/2fa/" in answer["Location"]
+
+
+def test_a_stolen_session_cannot_switch_it_off_without_the_factor(client_of, protected):
+    acme, secret, _codes = protected
+    client_of.post(LOGIN, {"login": acme.editor.user.email, "password": PASSWORD})
+    client_of.post("/account/2fa/authenticate/", {"code": code_of(secret)})
+    with time_machine.travel(time.time() + 600, tick=False):
+        answer = client_of.post("/account/2fa/totp/deactivate/")
+        assert "reauthenticate" in answer["Location"]
+    with tenant_context(NOBODY):
+        assert Authenticator.objects.filter(user_id=acme.editor.user_id, type="totp").exists()
+
+
+def test_secrets_are_stored_encrypted(protected):
+    acme, secret, codes = protected
+    with database.superuser() as connection:
+        rows = connection.execute("SELECT data::text FROM mfa_authenticator WHERE user_id = %s", [acme.editor.user_id])
+        text = str(rows.fetchall())
+    assert secret not in text
+    assert not any(code in text for code in codes)
+
+
+def test_with_a_tenant_bound_the_factors_of_others_are_not_there(protected, globex):
+    with as_system(globex.id):
+        assert not Authenticator.objects.filter(user_id=protected[0].editor.user_id).exists()
+
+
+def test_the_log_says_that_a_second_factor_was_shown(api, protected):
+    acme, secret, _codes = protected
+    token(api, acme, otp=code_of(secret))
+    with as_system(acme.id):
+        found = Entry.objects.filter(action="session.opened", actor_id=acme.editor.pk).latest("time")
+    assert found.facts["amr"] == "pwd otp"
+
+
+@pytest.fixture
+def admin(acme, settings):
+    settings.IS_DEMO = False
+    user = person("admin", f"{acme.slug}.orkestra")
+    with database.superuser() as connection:
+        connection.execute("UPDATE accounts_user SET is_platform_admin = true WHERE id = %s", [user.pk])
+    user.refresh_from_db()
+    return user
+
+
+def test_a_super_admin_without_a_second_factor_gets_nowhere(api, client_of, admin):
+    client_of.post(LOGIN, {"login": admin.email, "password": PASSWORD})
+    assert client_of.get("/admin/").status_code == 403
+    pair = api.post("/api/v1/auth/token", {"email": admin.email, "password": PASSWORD}).json()
+    answer = api.post("/api/v1/platform/audit/verify", headers={"Authorization": f"Bearer {pair['access']}"})
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "second_factor"
+
+
+def test_a_super_admin_with_one_gets_in(api, client_of, admin):
+    old = api.post("/api/v1/auth/token", {"email": admin.email, "password": PASSWORD}).json()
+    secret, _codes = set_up(admin)
+    with time_machine.travel((int(time.time()) // 30 + 4) * 30 + 1, tick=False):
+        client_of.post(LOGIN, {"login": admin.email, "password": PASSWORD})
+        client_of.post("/account/2fa/authenticate/", {"code": code_of(secret)})
+        assert client_of.get("/admin/").status_code == 200
+    with time_machine.travel((int(time.time()) // 30 + 8) * 30 + 1, tick=False):
+        body = {"email": admin.email, "password": PASSWORD, "otp": code_of(secret)}
+        pair = api.post("/api/v1/auth/token", body).json()
+        bearer = {"Authorization": f"Bearer {pair['access']}"}
+        assert api.post("/api/v1/platform/audit/verify", headers=bearer).status_code == 200
+        before = {"Authorization": f"Bearer {old['access']}"}
+        assert api.post("/api/v1/platform/audit/verify", headers=before).status_code in {401, 403}
