@@ -213,7 +213,7 @@ def test_a_request_beyond_all_limits_is_refused_before_it_is_read(api, browse, a
 
 @pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
 def test_a_method_that_a_list_does_not_take_is_refused(api, acme, method):
-    answer = getattr(api.as_(acme.owner), method)("/api/v1/teams")
+    answer = getattr(api.as_(acme.owner), method)("/api/v1/tasks")
     assert answer.status_code == 405
     assert "GET" in answer["Allow"]
     problem(answer)

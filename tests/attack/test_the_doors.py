@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from apps.accounts.doors import RULES, Door, rule_of
+from apps.accounts.doors import RULES, Door, is_api, rule_of
 from tests.cast import person
 
 FILLERS = {
@@ -54,7 +54,7 @@ def test_every_route_stands_in_the_table(path):
 @pytest.mark.parametrize("path", [path for path in ROUTES if rule_of(path) and rule_of(path).door is not Door.PUBLIC])
 def test_a_closed_route_refuses_an_anonymous_request(client_of, path):
     answer = client_of.get(path)
-    if path.startswith("/api/"):
+    if is_api(path):
         assert answer.status_code in {401, 405}
         assert answer["Content-Type"] == "application/problem+json"
     else:

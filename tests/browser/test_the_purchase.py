@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from .test_the_story import check, sign_in
+from .visits import check, press, sees, sign_in
 
 pytestmark = pytest.mark.xdist_group("browser")
 QUOTE = {"name": "offer.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 offer"}
@@ -30,10 +30,10 @@ def fill(page: Any, item: str = "Press brake") -> None:
 def approve(page: Any, address: str, item: str) -> None:
     page.goto(f"{address}/t/acme/tasks/")
     check(page)
-    page.get_by_role("link", name=item).first.click()
+    press(page, page.get_by_role("link", name=item).first)
     page.get_by_label("Approve").check()
-    page.get_by_role("button", name="Record my decision").click()
-    assert page.get_by_text("Your decision is recorded.").is_visible()
+    press(page, page.get_by_role("button", name="Record my decision"))
+    sees(page.get_by_text("Your decision is recorded."))
 
 
 def test_a_purchase_over_a_threshold_goes_through_two_hands(chromium, address, demo):
@@ -47,26 +47,26 @@ def test_a_purchase_over_a_threshold_goes_through_two_hands(chromium, address, d
     page.get_by_text("$18,001.00").first.wait_for()
     page.get_by_role("radio", name="No").check()
     page.locator(RATIONALE).wait_for(state="hidden")
-    page.click("button.primary[value=continue]")
+    press(page, page.locator("button.primary[value=continue]"))
     assert page.title().startswith("Error:")
     link = page.get_by_role("link", name="Attach at least one quote: the total is over $15,000.")
-    assert link.is_visible()
+    sees(link)
     check(page)
     page.set_input_files("[name=quotes]", QUOTE)
-    page.click("button.primary[value=continue]")
-    assert page.get_by_text("Plant 2").first.is_visible()
-    page.get_by_role("button", name="Send it").click()
-    assert page.get_by_text("Sent. Its reference is").is_visible()
+    press(page, page.locator("button.primary[value=continue]"))
+    sees(page.get_by_text("Plant 2"))
+    press(page, page.get_by_role("button", name="Send it"))
+    sees(page.get_by_text("Sent. Its reference is"))
     submission = page.url.split("?")[0]
 
     reviewer = sign_in(chromium, address, demo.acme("reviewer"))
     approve(reviewer, address, item)
     page.reload()
-    assert page.get_by_text("Contracting officer").first.is_visible()
+    sees(page.get_by_text("Contracting officer"))
     officer = sign_in(chromium, address, demo.acme("lindqvist"))
     approve(officer, address, item)
     page.reload()
-    assert page.get_by_text("Approved").first.is_visible()
+    sees(page.get_by_text("Approved"))
     check(page)
 
     rival = sign_in(chromium, address, demo.globex("owner"))
@@ -109,13 +109,13 @@ def test_without_a_script_the_page_does_the_same(chromium, address, demo):
     page.goto(f"{address}/account/login/")
     page.fill("[name=login]", demo.acme("editor").user.email)
     page.fill("[name=password]", "correct horse battery")
-    page.click("button[type=submit]")
+    press(page, page.locator("button[type=submit]"))
     page.goto(f"{address}/t/acme/forms/purchase-request/fill/")
     fill(page)
     page.get_by_role("radio", name="Yes").check()
-    page.get_by_role("button", name="Update the page").click()
-    assert page.locator(RATIONALE).is_visible()
-    assert page.get_by_text("$18,001.00").first.is_visible()
+    press(page, page.get_by_role("button", name="Update the page"))
+    sees(page.locator(RATIONALE))
+    sees(page.get_by_text("$18,001.00"))
     assert page.input_value("[name=vendor]") == "Amada"
 
 
