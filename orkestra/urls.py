@@ -9,6 +9,7 @@ urlpatterns = [
     path("", include("apps.operations.urls")),
     path("", include("apps.trust.public_urls")),
     path("api/v1/", include("orkestra.api")),
+    path("ofrep/v1/", include("apps.flags.api")),
     path("account/start/", accounts.start, name="account_start"),
     path("account/invitation/<str:word>/", accounts.invitation, name="account_invitation"),
     path("account/", include("apps.accounts.account_urls")),
@@ -18,6 +19,7 @@ urlpatterns = [
     path("t/<slug:tenant>/", include("apps.forms.urls")),
     path("t/<slug:tenant>/", include("apps.accounts.urls")),
     path("t/<slug:tenant>/", include("apps.billing.urls")),
+    path("t/<slug:tenant>/", include("apps.flags.urls")),
     path("t/<slug:tenant>/", include("apps.audit.urls")),
 ]
 

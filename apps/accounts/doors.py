@@ -57,6 +57,7 @@ RULES: tuple[Rule, ...] = (
     _rule(r"/api/v1/me\Z", Door.PERSON_API, "GET", "HEAD"),
     _rule(r"/api/v1/platform/", Door.PLATFORM_API),
     _rule(r"/api/", Door.TENANT_API),
+    _rule(r"/ofrep/v1/evaluate/flags(/[^/]+)?\Z", Door.TENANT_API, "POST"),
     _rule(r"/t/", Door.TENANT_PAGE),
 )
 

@@ -18,6 +18,7 @@ from .usage import subscription, upgrade_url
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 EXEMPT: dict[str, str] = {
     r"/api/v1/auth/": "Signing in and switching tenants.",
+    r"/ofrep/v1/": "It computes and writes nothing.",
     r"/api/v1/audit/verify\Z": "Verifying reads.",
     r"/t/[^/]+/settings/audit-log/\Z": "Verifying reads.",
     r"/t/[^/]+/forms/[^/]+/preview/\Z": "It computes and writes nothing.",

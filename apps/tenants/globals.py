@@ -42,6 +42,11 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
             app="SELECT, INSERT, UPDATE",
             policies=("families", "read_across"),
         ),
+        GlobalTable(
+            "flags_flag",
+            "Switches are the same for all tenants; what one has differently stands behind the wall.",
+            app="SELECT, INSERT, UPDATE",
+        ),
         GlobalTable("billing_plan", "Plans are the same for all tenants, and no tenant's data."),
         GlobalTable(
             "accounts_revocation",

@@ -196,11 +196,22 @@ CLAIMS: tuple[Claim, ...] = (
         ("tests/api/test_second_factor.py",),
     ),
     Claim(
+        "flags",
+        _("Feature flags"),
+        _(
+            "Who is in a cohort follows from a fixed hash and a salt that the database keeps from changing; each answer "
+            "carries what is needed to compute it again, and a kill is in force everywhere within five seconds."
+        ),
+        True,
+        "flags.cohorts",
+        ("apps/flags/rules.py", "apps/flags/evaluation.py"),
+        ("tests/api/test_flags.py",),
+    ),
+    Claim(
         "signed_context",
         _("Signed tenant context"),
         _("Injected SQL could bind another tenant; signing the context ends that."),
     ),
-    Claim("flags", _("Feature flags"), _("There are no feature flags.")),
     Claim("ai", _("AI budget and ledger"), _("There is no AI in Orkestra yet.")),
     Claim("csp_reports", _("CSP reports"), _("Violations of the policy are not collected.")),
     Claim("webhooks_in", _("Inbound webhooks"), _("No webhook is received.")),

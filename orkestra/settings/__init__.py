@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "apps.approvals",
     "apps.accounts",
     "apps.billing",
+    "apps.flags",
     "apps.comms",
     "apps.audit",
     "apps.tenants",

@@ -69,6 +69,7 @@ def test_sql_is_written_by_hand_only_in_places_that_are_known():
         "apps/audit/sealer.py",
         "apps/audit/probes.py",
         "apps/billing/panels.py",
+        "apps/flags/probes.py",
         "apps/operations/health.py",
         "apps/operations/probes.py",
         "apps/trust/probes.py",
