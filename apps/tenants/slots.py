@@ -94,6 +94,22 @@ class Heartbeat:
     run: Callable[[], None]
 
 
+@dataclass(frozen=True)
+class SecurityEvent:
+    """Something that an operator must hear of: its kind, and ids and numbers about it."""
+
+    kind: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Hears every security event; it may be inside a transaction that is about to be undone."""
+
+    key: str
+    run: Callable[[SecurityEvent], None]
+
+
 class Slot(Generic[T]):
     """An ordered set of entries by key; a key taken twice is a bug and raises."""
 
@@ -131,6 +147,7 @@ class Slots:
     heartbeats: Slot[Heartbeat] = field(default_factory=Slot)
     gates: Slot[Gate] = field(default_factory=Slot)
     banners: Slot[Banner] = field(default_factory=Slot)
+    watchers: Slot[Watcher] = field(default_factory=Slot)
     explain_limit: Callable[[dict[str, Any]], dict[str, Any]] = dict
     actor_names: Callable[[set[UUID]], dict[UUID, str]] = _no_names
     memberships: Callable[[HttpRequest], list[Any]] = _no_memberships
