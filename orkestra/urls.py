@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from apps.accounts import step_up
 from apps.accounts import views as accounts
 
 urlpatterns = [
@@ -11,6 +12,7 @@ urlpatterns = [
     path("api/v1/", include("orkestra.api")),
     path("ofrep/v1/", include("apps.flags.api")),
     path("account/start/", accounts.start, name="account_start"),
+    path("account/again/", step_up.again, name="account_again"),
     path("account/invitation/<str:word>/", accounts.invitation, name="account_invitation"),
     path("account/", include("apps.accounts.account_urls")),
     path("admin/login/", accounts.admin_login),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,10 @@ def browse() -> Any:
     def signed_in(member: Member) -> Client:
         client = Client(enforce_csrf_checks=False)
         client.force_login(member.user, backend=settings.AUTHENTICATION_BACKENDS[0])
+        session = client.session
+        session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
+        session["account_authentication_methods_user"] = str(member.user_id)
+        session.save()
         return client
 
     return signed_in

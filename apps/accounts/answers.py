@@ -24,7 +24,7 @@ def problem_answer(request: HttpRequest, problem: Problem) -> HttpResponse:
         body = json.dumps(problem.document(request_id) | {"status": status}, default=str)
         response = HttpResponse(body, status=status, content_type=PROBLEM_TYPE)
         if status == 401:
-            response["WWW-Authenticate"] = 'Bearer realm="orkestra"'
+            response["WWW-Authenticate"] = getattr(problem, "challenge", 'Bearer realm="orkestra"')
     else:
         template = f"{problem.status if problem.status in PAGES else 400}.html"
         context = {"problem": problem, "request_id": request_id}

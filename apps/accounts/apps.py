@@ -12,7 +12,7 @@ class AccountsConfig(AppConfig):
         from apps.audit.catalogue import register
         from apps.tenants.slots import Heartbeat, Probe, SettingsPage, slots
 
-        from . import people, probes, revocation, schema  # noqa: F401  registers the bearer scheme
+        from . import people, probes, revocation, schema, second_factor  # noqa: F401  registers the bearer scheme
         from .audit_actions import ACTIONS
 
         register(ACTIONS)
@@ -25,3 +25,4 @@ class AccountsConfig(AppConfig):
         slots.heartbeats.add(Heartbeat("accounts.revocations", revocation.copy_to_cache))
         slots.actor_names = people.actor_names
         slots.memberships = people.memberships_of
+        slots.has_second_factor = second_factor.is_set_up

@@ -17,10 +17,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from apps.tenants.context import TenantContext, current, tenant_context
+from apps.tenants.freshness import NotFresh
 from apps.tenants.refusals import Forbidden, NotFound, NotSignedIn, Problem, TooLarge
 from apps.tenants.slots import slots
 
-from . import second_factor, tokens
+from . import second_factor, step_up, tokens
 from .answers import problem_answer
 from .doors import TENANT_PATH, Door, Rule, is_api, rule_of
 from .models import Member, User
@@ -59,6 +60,8 @@ class Gateway:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """A Problem that a page raised, in the page's own look; anything else goes on to the last resort."""
+        if isinstance(error, NotFresh) and not is_api(request.path_info):
+            return step_up.ask_again(request)
         return problem_answer(request, error) if isinstance(error, Problem) else None
 
 
@@ -99,7 +102,10 @@ def _by_session(request: HttpRequest, door: Door) -> TenantContext:
     user: User | AnonymousUser = request.user  # type: ignore[assignment]
     if not isinstance(user, User) or not user.is_active:
         raise NotSignedIn()
-    person = TenantContext(user=user.pk, credential="session", request_id=current().request_id)
+    auth_time, amr = step_up.authentication_of(request, user)
+    person = TenantContext(
+        user=user.pk, credential="session", request_id=current().request_id, auth_time=auth_time, amr=amr
+    )
     if door is Door.PERSON_PAGE:
         return person
     if door is Door.PLATFORM_PAGE:
@@ -146,6 +152,8 @@ def _platform(user: User, person: TenantContext) -> TenantContext:
         platform=True,
         credential=person.credential,
         request_id=person.request_id,
+        auth_time=person.auth_time,
+        amr=person.amr,
         permissions=frozenset({"platform.read"}),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -41,7 +42,12 @@ class SecondFactorAdapter(DefaultMFAAdapter):
 
 def has_one(user: User) -> bool:
     """Whether the person must show a second factor."""
-    return Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.TOTP).exists()
+    return is_set_up(user.pk)
+
+
+def is_set_up(user: UUID) -> bool:
+    """Whether the person of this id must show a second factor."""
+    return Authenticator.objects.filter(user_id=user, type=Authenticator.Type.TOTP).exists()
 
 
 def demand(request: HttpRequest, user: User, code: str) -> str:

@@ -114,6 +114,8 @@ def problem_response(problem: Problem) -> Response:
     status = 400 if problem.status == 422 else problem.status
     body = problem.document(current().request_id) | {"status": status}
     headers = {"Retry-After": str(problem.retry_after_seconds)} if problem.retry_after_seconds else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = getattr(problem, "challenge", 'Bearer realm="orkestra"')
     return Response(body, status=status, headers=headers, content_type=PROBLEM_TYPE)
 
 

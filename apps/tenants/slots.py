@@ -136,6 +136,10 @@ def _no_memberships(request: HttpRequest) -> list[Any]:
     return []
 
 
+def _unknown_factor(user: UUID) -> bool:
+    return True
+
+
 @dataclass
 class Slots:
     """All slots. `actor_names` turns member ids into the names that pages show."""
@@ -151,6 +155,7 @@ class Slots:
     explain_limit: Callable[[dict[str, Any]], dict[str, Any]] = dict
     actor_names: Callable[[set[UUID]], dict[UUID, str]] = _no_names
     memberships: Callable[[HttpRequest], list[Any]] = _no_memberships
+    has_second_factor: Callable[[UUID], bool] = _unknown_factor
 
 
 slots = Slots()
