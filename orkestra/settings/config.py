@@ -43,6 +43,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("ORKESTRA_BIND_MODE", "how the tenant is bound: statement or transaction", "statement"),
     Variable("REDIS_URL", "Redis or Valkey for the cache", secret=True),
     Variable("EMAIL_URL", "console: or smtp://user:password@host:port?tls=1", "console:", secret=True),
+    Variable("ORKESTRA_EGRESS_LOOPBACK", "1 lets webhooks call http on this very machine; development only", "0"),
     Variable("ORKESTRA_MAIL_FROM", "sender of our mails", "Orkestra <no-reply@localhost>"),
 )
 
