@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from apps.accounts.models import Member
 from apps.tenants.refusals import Forbidden
 
-from .models import Form, Grant, GrantRole, fills
+from .models import Form, Grant, GrantRole
+from .rules.filling import open_to
 
 CAPABILITIES: dict[GrantRole, frozenset[str]] = {
     GrantRole.OWNER: frozenset({"manage", "edit", "review"}),
     GrantRole.EDITOR: frozenset({"edit"}),
     GrantRole.REVIEWER: frozenset({"review"}),
+    GrantRole.FILLER: frozenset(),
 }
 
 
@@ -27,9 +29,15 @@ def capabilities_by(grants: Iterable[Grant], form: Form, member: Member) -> froz
     found: frozenset[str] = frozenset().union(*(CAPABILITIES[GrantRole(role)] for role in roles))
     if "forms.edit" not in member.permissions:
         found -= {"manage", "edit"}
-    if fills(member) and form.live_version_id is not None:
+    named = GrantRole.FILLER in roles
+    if form.live_version_id is not None and form.filling in open_to(member.permissions, named=named):
         found |= {"fill"}
     return found
+
+
+def may_fill(form: Form, member: Member) -> bool:
+    """Whether the member may fill the form now; asked of the same rule as the list."""
+    return Form.objects.fillable_by(member).filter(pk=form.pk).exists()
 
 
 def demand(form: Form, member: Member, capability: str) -> None:

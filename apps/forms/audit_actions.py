@@ -8,6 +8,7 @@ ACTIONS = {
     "form.published": _("Published a form"),
     "access.granted": _("Granted access to a form"),
     "access.revoked": _("Revoked access to a form"),
+    "filling.changed": _("Changed who may fill a form"),
     "draft.started": _("Started to fill a form"),
     "submission.sent": _("Sent a submission"),
     "attachment.added": _("Attached a file"),

@@ -19,6 +19,7 @@ from apps.approvals.models import Verdict
 
 from .models import GrantRole
 from .rules.answers import Answers
+from .rules.filling import Filling
 from .rules.spec import Field, Kind, Section, Spec
 from .show import computed
 
@@ -201,6 +202,12 @@ class GrantInput(forms.Form):
         """What was chosen, as the action takes it."""
         kind, _colon, identity = str(self.cleaned_data["principal"]).partition(":")
         return {"principal_type": kind, "principal_id": identity}
+
+
+class FillingInput(forms.Form):
+    """To whom a form is open."""
+
+    filling = forms.ChoiceField(label=_("Who may fill it"), choices=Filling.choices, widget=forms.RadioSelect)
 
 
 class DecisionInput(forms.Form):

@@ -10,13 +10,13 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import Member, TeamMember
-from apps.accounts.rules import Role
 from apps.approvals.models import Case, CaseState, PathVersion, asked_about
 from apps.approvals.models import Path as ApprovalPath
 from apps.tenants import clock
 from apps.tenants.fields import OrderedJSON
 from apps.tenants.models import Access, TenantForeignKey, TenantManager, TenantModel, TenantQuerySet
 
+from .rules.filling import Filling, open_to
 from .rules.spec import Spec, read_spec
 
 
@@ -24,6 +24,7 @@ class GrantRole(models.TextChoices):
     OWNER = "OWNER", _("owner: manages access and sees submissions")
     EDITOR = "EDITOR", _("editor: changes the form")
     REVIEWER = "REVIEWER", _("reviewer: sees submissions")
+    FILLER = "FILLER", _("filler: may fill it, also where others may not")
 
 
 class PrincipalType(models.TextChoices):
@@ -34,22 +35,25 @@ class PrincipalType(models.TextChoices):
 
 class FormQuerySet(TenantQuerySet["Form"]):
     def visible_to(self, member: Member) -> Self:
-        """Forms with any grant for the member, and the published ones that they may fill."""
-        granted = Q(Exists(Grant.objects.matching(member).filter(form=OuterRef("pk"))))
-        return self.filter(granted | Q(live_version__isnull=False)) if fills(member) else self.filter(granted)
+        """Forms that a grant lets the member work on, and the published ones that they may fill."""
+        grants = Grant.objects.matching(member).exclude(role=GrantRole.FILLER).filter(form=OuterRef("pk"))
+        return self.filter(Exists(grants) | may_be_filled_by(member))
 
     def fillable_by(self, member: Member) -> Self:
-        """Published forms that the member may fill."""
-        return self.filter(live_version__isnull=False) if fills(member) else self.none()
+        """Published forms that the member may fill: those open to their role, and those that name them."""
+        return self.filter(may_be_filled_by(member))
 
     def granted_to(self, member: Member, *roles: GrantRole) -> Self:
         """Forms on which the member holds one of these roles."""
         return self.filter(Exists(Grant.objects.matching(member).filter(form=OuterRef("pk"), role__in=roles)))
 
 
-def fills(member: Member) -> bool:
-    """Filling is open to owners and members; a viewer only reads."""
-    return member.role in {Role.OWNER, Role.MEMBER}
+def may_be_filled_by(member: Member) -> Q:
+    """The one rule of who fills, as a condition on forms; lists, single looks and writes all ask it."""
+    named = Exists(Grant.objects.matching(member).filter(form=OuterRef("pk"), role=GrantRole.FILLER))
+    open_now = Q(filling__in=open_to(member.permissions, named=False))
+    open_named = Q(named, filling__in=open_to(member.permissions, named=True))
+    return Q(live_version__isnull=False) & (open_now | open_named)
 
 
 FormManager = TenantManager.from_queryset(FormQuerySet)
@@ -66,6 +70,7 @@ class Form(TenantModel):
     schema = OrderedJSON()
     ui = OrderedJSON(default=dict)
     path = OrderedJSON(null=True)
+    filling = models.CharField(_("who may fill it"), max_length=8, choices=Filling.choices, default=Filling.MEMBERS)
     approval_path = TenantForeignKey(ApprovalPath, models.PROTECT, null=True, related_name="+")
     live_version = TenantForeignKey("forms.FormVersion", models.PROTECT, null=True, related_name="+")
     created_by = TenantForeignKey(Member, models.PROTECT, related_name="+")
@@ -148,7 +153,7 @@ GrantManager = TenantManager.from_queryset(GrantQuerySet)
 
 
 class Grant(TenantModel):
-    """One row of a form's access list: a person, a role or a team holds OWNER, EDITOR or REVIEWER."""
+    """One row of a form's access list: a person, a role or a team holds OWNER, EDITOR, REVIEWER or FILLER."""
 
     audit_type: ClassVar[str] = "grant"
 

@@ -12,6 +12,7 @@ from apps.approvals.models import Assignment, Decision, Verdict
 from apps.tenants.api import CheckedSerializer
 
 from .models import Attachment, Form, FormVersion, Grant, GrantRole, PrincipalType, Submission
+from .rules.filling import Filling
 
 
 @extend_schema_field(OpenApiTypes.OBJECT)
@@ -25,6 +26,9 @@ class ObjectField(serializers.JSONField):
         return value
 
 
+FILLING = "members, named (holders of FILLER alone) or public (anyone with the address); only a form's owner sets it"
+
+
 class FormInputSerializer(CheckedSerializer):
     title = serializers.CharField(max_length=200)
     slug = serializers.SlugField(max_length=63)
@@ -32,6 +36,7 @@ class FormInputSerializer(CheckedSerializer):
     schema = ObjectField(help_text="JSON Schema 2020-12")
     ui = ObjectField(required=False)
     path = ObjectField(required=False, allow_null=True)
+    filling = serializers.ChoiceField(choices=Filling.choices, required=False, help_text=FILLING)
 
 
 class FormChangeSerializer(CheckedSerializer):
@@ -40,6 +45,7 @@ class FormChangeSerializer(CheckedSerializer):
     schema = ObjectField(required=False)
     ui = ObjectField(required=False)
     path = ObjectField(required=False, allow_null=True)
+    filling = serializers.ChoiceField(choices=Filling.choices, required=False, help_text=FILLING)
 
 
 class FormSerializer(serializers.ModelSerializer[Form]):
@@ -58,6 +64,7 @@ class FormSerializer(serializers.ModelSerializer[Form]):
             "schema",
             "ui",
             "path",
+            "filling",
             "live_version",
             "created_at",
             "changed_at",

@@ -130,13 +130,13 @@ CLAIMS: tuple[Claim, ...] = (
         "form_acl",
         _("Per-form access lists"),
         _(
-            "Owner, editor or reviewer of a form is a person, a team or a role; one rule answers list, detail and files, "
-            "and no grant lifts anybody over their tenant role."
+            "Owner, editor, reviewer or filler of a form is a person, a team or a role; one rule answers list, detail "
+            "and files, one says who may fill it, and no grant lifts anybody over their tenant role."
         ),
         True,
         "forms.access",
-        ("apps/forms/access.py", "apps/forms/actions/access.py", "apps/forms/models.py"),
-        ("tests/api/test_access.py",),
+        ("apps/forms/access.py", "apps/forms/actions/access.py", "apps/forms/models.py", "apps/forms/rules/filling.py"),
+        ("tests/api/test_access.py", "tests/api/test_filling.py"),
     ),
     Claim(
         "rbac",

@@ -1,6 +1,6 @@
 """Everything that writes forms, access, submissions and files."""
 
-from .access import grant_access, revoke_access
+from .access import grant_access, revoke_access, set_filling
 from .files import attach, download, remove_attachment
 from .forms import create_form, publish, update_form
 from .submissions import save_draft, start_draft, submit, withdraw
@@ -14,6 +14,7 @@ __all__ = [
     "remove_attachment",
     "revoke_access",
     "save_draft",
+    "set_filling",
     "start_draft",
     "submit",
     "update_form",

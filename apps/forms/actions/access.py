@@ -15,6 +15,8 @@ from apps.tenants.refusals import Invalid, Refused
 
 from ..access import demand
 from ..models import Form, Grant, GrantRole, PrincipalType
+from ..rules.filling import Filling
+from ..rules.spec import Kind, Spec
 
 
 @transaction.atomic
@@ -43,6 +45,28 @@ def revoke_access(grant: Grant, *, by: Member) -> None:
     facts = {"principal_type": grant.principal_type, "principal": grant.principal_id, "role": grant.role}
     record("access.revoked", form, grant, facts=facts)
     grant.delete()
+
+
+@transaction.atomic
+def set_filling(form: Form, *, filling: str, by: Member) -> Form:
+    """Open the form to members, to those it names, or to anyone. Raises Forbidden, Invalid for what cannot be public."""
+    demand(form, by, "manage")
+    form = Form.objects.select_for_update(of=("self",)).select_related("live_version").get(pk=form.pk)
+    before, form.filling = form.filling, Filling(filling)
+    if form.filling == Filling.PUBLIC and form.live_version is not None:
+        check_public(form.live_version.spec)
+    if before != form.filling:
+        form.save(update_fields=["filling"])
+        record("filling.changed", form, facts={"filling": form.filling.value, "before": str(before)})
+    return form
+
+
+def check_public(spec: Spec) -> None:
+    """Raise Invalid for a form that must not be shown to strangers: a list of people would name the members."""
+    asked = [item for item in spec.fields for item in (item, *item.columns)]
+    if any(item.kind is Kind.PERSON for item in asked):
+        text = _("A form that asks for a person cannot be public: its list would show your members to anyone.")
+        raise Invalid({"filling": [text]})
 
 
 def _somebody(grants: Any) -> bool:

@@ -14,7 +14,8 @@ from apps.tenants.context import current_tenant
 from apps.tenants.refusals import Conflict, Forbidden, Invalid, Refused
 
 from .. import store
-from ..models import Attachment, Submission
+from ..access import may_fill
+from ..models import Attachment, Form, Submission
 from ..rules.spec import Kind
 
 MOST_FILES = 50
@@ -86,8 +87,19 @@ def download(attachment: Attachment, *, by: Member) -> Path:
 
 
 def check_editable(submission: Submission, by: Member) -> None:
-    """Raise Forbidden unless it is one's own, Conflict unless it can still be changed."""
+    """Raise Forbidden unless it is one's own, Conflict unless it can still be changed.
+
+    A draft is held against who may fill the form now; a correction was asked for, and stays open to its sender.
+    """
     if submission.submitter_id != by.pk:
         raise Forbidden()
     if not submission.is_editable:
         raise Conflict(_("It was sent already and cannot be changed now."))
+    if submission.state == Submission.DRAFT:
+        check_filler(submission.form, by)
+
+
+def check_filler(form: Form, by: Member) -> None:
+    """Raise Forbidden for somebody whom the form does not let fill it."""
+    if not may_fill(form, by):
+        raise Forbidden(_("This form is not open to you."))

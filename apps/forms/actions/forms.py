@@ -18,8 +18,9 @@ from apps.tenants.refusals import Invalid, Refused
 
 from ..access import demand
 from ..models import Form, FormVersion, GrantRole, PrincipalType
+from ..rules.filling import Filling
 from ..rules.spec import digest, read_spec
-from .access import make_grant
+from .access import check_public, make_grant, set_filling
 
 CHANGEABLE = frozenset({"title", "description", "schema", "ui", "path"})
 RESERVED_SLUGS = frozenset({"new"})
@@ -35,6 +36,7 @@ def create_form(
     ui: dict[str, Any] | None = None,
     path: dict[str, Any] | None = None,
     description: str = "",
+    filling: str = Filling.MEMBERS,
 ) -> Form:
     """A form with its draft, owned by whoever creates it. Raises Invalid naming each place, Refused for a taken slug."""
     require("forms.create")
@@ -44,16 +46,27 @@ def create_form(
     if Form.objects.filter(slug=slug).exists():
         raise Invalid({"slug": [_("Another form has this address.")]})
     form = Form.objects.create(
-        title=title, slug=slug, description=description, schema=schema, ui=ui or {}, path=path, created_by=by
+        title=title,
+        slug=slug,
+        description=description,
+        schema=schema,
+        ui=ui or {},
+        path=path,
+        filling=Filling(filling),
+        created_by=by,
     )
-    record("form.created", form, facts={"slug": slug})
+    record("form.created", form, facts={"slug": slug, "filling": str(form.filling)})
     make_grant(form, role=GrantRole.OWNER, principal_type=PrincipalType.USER, principal_member=by)
     return form
 
 
 @transaction.atomic
 def update_form(form: Form, *, by: Member, **changes: Any) -> Form:
-    """Change the draft; published versions stay as they are. Raises Invalid, Forbidden."""
+    """Change the draft; published versions stay as they are. `filling` counts at once. Raises Invalid, Forbidden."""
+    if (filling := changes.pop("filling", None)) is not None:
+        form = set_filling(form, filling=filling, by=by)
+    if not changes:
+        return form
     demand(form, by, "edit")
     form = Form.objects.select_for_update().get(pk=form.pk)
     for name in CHANGEABLE & set(changes):
@@ -73,6 +86,8 @@ def publish(form: Form, *, by: Member) -> FormVersion:
     if form.path is None:
         raise Refused(_("Give the form an approval path before you publish it."), code="no_path", field="path")
     check_draft(form.schema, form.ui, form.path)
+    if form.filling == Filling.PUBLIC:
+        check_public(read_spec(form.schema, form.ui))
     path_version = publish_path(form.approval_path, title=form.title, definition=form.path, by=by)
     sha256 = digest(form.schema, form.ui)
     last = form.versions.order_by("-number").first()

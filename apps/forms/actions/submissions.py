@@ -15,12 +15,12 @@ from apps.audit.actions import record
 from apps.tenants import clock
 from apps.tenants.context import current_tenant
 from apps.tenants.ids import new_id
-from apps.tenants.refusals import Conflict, Forbidden, Invalid
+from apps.tenants.refusals import Conflict, Invalid
 
-from ..models import Attachment, Form, Revision, Submission, fills
+from ..models import Attachment, Form, Revision, Submission
 from ..rules.answers import Answers, Known, facts, read_answers
 from ..rules.spec import Kind, Spec
-from .files import check_editable
+from .files import check_editable, check_filler
 
 # One statement of its own, committed at once and not waited for on disk: a later commit carries it along.
 NEXT_NUMBER = """
@@ -32,10 +32,9 @@ NEXT_NUMBER = """
 @transaction.atomic
 def start_draft(form: Form, *, by: Member, data: dict[str, Any] | None = None) -> Submission:
     """An empty or half-filled submission of the live version. Raises Forbidden, Conflict when nothing is published."""
-    if not fills(by):
-        raise Forbidden(_("Viewers do not fill forms."))
     if form.live_version is None:
         raise Conflict(_("This form is not published yet."))
+    check_filler(form, by)
     draft = Submission.objects.create(
         form=form, form_version=form.live_version, submitter=by, draft_data=data or {}, changed_at=clock.now()
     )
@@ -91,8 +90,7 @@ def submit_new(form: Form, *, data: Any, by: Member) -> Submission:
     """Send answers at once, without a draft before it. Raises as `submit` does."""
     if form.live_version is None:
         raise Conflict(_("This form is not published yet."))
-    if not fills(by):
-        raise Forbidden(_("Viewers do not fill forms."))
+    check_filler(form, by)
     spec = form.live_version.spec
     answers = read_answers(spec, data, known(spec, None))
     if answers.errors:

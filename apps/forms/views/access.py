@@ -14,18 +14,25 @@ from apps.tenants.refusals import Refused
 
 from .. import actions
 from ..access import capabilities_by, demand
-from ..inputs import GrantInput
+from ..inputs import FillingInput, GrantInput
 from ..models import Form, Grant
 
 MOST_EXPLAINED = 100
 
 
 def access(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
-    """Grants of a form; POST gives one."""
+    """Grants of a form, and to whom it is open; POST changes the one whose button was pressed."""
     found = _managed(request, slug)
+    opened = FillingInput(request.POST if "filling" in request.POST else None, initial={"filling": found.filling})
+    if opened.is_bound and opened.is_valid():
+        with refusal_on(opened):
+            actions.set_filling(found, by=request.member, **opened.cleaned_data)
+            return redirect(turl(request, "forms:access", slug=slug))
     people = Member.objects.active().select_related("user").order_by("user__name")
-    asked = GrantInput(request.POST or None, people=people, teams=Team.objects.order_by("name"))
-    if request.method == "POST" and asked.is_valid():
+    asked = GrantInput(
+        request.POST if "role" in request.POST else None, people=people, teams=Team.objects.order_by("name")
+    )
+    if asked.is_bound and asked.is_valid():
         with refusal_on(asked):
             actions.grant_access(found, by=request.member, **asked.principal_parts, role=asked.cleaned_data["role"])
             return redirect(turl(request, "forms:access", slug=slug))
@@ -33,11 +40,12 @@ def access(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
     context = {
         "form": found,
         "input": asked,
+        "opened": opened,
         "grants": grants,
         "people": [_explained(found, one) for one in people[:MOST_EXPLAINED]],
         "most": MOST_EXPLAINED,
     }
-    return page(request, "forms/access.html", context, status=422 if asked.errors else 200)
+    return page(request, "forms/access.html", context, status=422 if asked.errors or opened.errors else 200)
 
 
 def revoke(request: PageRequest, tenant: str, slug: str, pk: UUID) -> HttpResponse:

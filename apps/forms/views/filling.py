@@ -8,16 +8,16 @@ from uuid import UUID
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.utils.translation import gettext as _
 
 from apps.accounts.models import Member
 from apps.tenants.pages import PageRequest, page, turl
-from apps.tenants.refusals import Conflict, Forbidden, Invalid, TooLarge, Unavailable, flatten
+from apps.tenants.refusals import Invalid, TooLarge, Unavailable, flatten
 
 from .. import actions
+from ..actions.files import check_editable
 from ..actions.submissions import judge, known
 from ..inputs import draw, field_id, read_post
-from ..models import Attachment, Form, Submission, fills
+from ..models import Attachment, Form, Submission
 from ..rules.answers import Answers, read_answers
 from ..rules.spec import Kind, Spec
 from ..show import computed, shown
@@ -92,10 +92,7 @@ def _mine(request: HttpRequest, pk: UUID) -> Submission:
     member: Member = request.member  # type: ignore[attr-defined]
     rows = Submission.objects.filter(submitter=member).with_all().select_related("form_version__path_version")
     found = get_object_or_404(rows, pk=pk)
-    if not found.is_editable:
-        raise Conflict(_("It was sent already and cannot be changed now."))
-    if not fills(member):
-        raise Forbidden()
+    check_editable(found, member)
     if found.current_revision and not found.draft_data and request.method == "GET":
         found.draft_data = dict(found.current_revision.data)
     return found
