@@ -9,6 +9,8 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .tree import leaf_hash
+
 START = bytes(32)
 
 
@@ -31,11 +33,6 @@ class Broken(Exception):
         self.reason = reason
 
 
-def leaf_of(entry: bytes) -> bytes:
-    """The leaf of an entry's bytes, 32 bytes."""
-    return hashlib.sha256(b"\x00" + entry).digest()
-
-
 def chain_of(previous: bytes, leaf: bytes) -> bytes:
     """The head of the chain after one more leaf, 32 bytes."""
     return hashlib.sha256(previous + leaf).digest()
@@ -46,7 +43,7 @@ def walk(links: Iterable[Link], head: bytes = START, expected: int = 0) -> tuple
     for link in links:
         if link.seq != expected:
             raise Broken(expected, "this place of the chain is missing")
-        if link.leaf != leaf_of(link.entry):
+        if link.leaf != leaf_hash(link.entry):
             raise Broken(link.seq, "the entry's bytes are not those that were sealed")
         head = chain_of(head, link.leaf)
         if link.chain != head:

@@ -1,4 +1,7 @@
-"""Entries and their seals. The app may add and read entries; only the sealer may seal them; nobody may change either."""
+"""Entries, their seals, and the tree over them. The app may add and read entries; only the sealer may seal them.
+
+Nobody may change any of it.
+"""
 
 from __future__ import annotations
 
@@ -97,4 +100,38 @@ class Seal(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "seq"], name="audit_seal_seq"),
             models.UniqueConstraint(fields=["tenant", "entry"], name="audit_seal_entry"),
+        ]
+
+
+class Waiting(TenantModel):
+    """An entry that is committed and not yet sealed, by the entry's own id; a trigger writes it with the entry.
+
+    So "not yet sealed" is asked of a short list and never of the whole log, and no cursor can miss a late commit.
+    """
+
+    access: ClassVar[Access] = Access.APPEND
+    sealer_access: ClassVar[str] = "SELECT, DELETE"
+
+
+class Log(models.IntegerChoices):
+    """Which tree a node belongs to: a tenant's entries, or the checkpoints of all tenants."""
+
+    ENTRIES = 0
+    INSTANCE = 1
+
+
+class TreeNode(TenantModel):
+    """The root of a full subtree of 256 leaves or of 256 such roots; with them any proof takes a few short reads."""
+
+    access: ClassVar[Access] = Access.READ
+    sealer_access: ClassVar[str] = "SELECT, INSERT"
+
+    log = models.SmallIntegerField(choices=Log.choices)
+    level = models.SmallIntegerField()
+    index = models.BigIntegerField()
+    hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "log", "level", "index"], name="audit_node_place"),
         ]

@@ -1,11 +1,15 @@
 """Number and chain what is committed and not yet sealed; the only code that runs as the sealer's role.
 
-One at a time per tenant, by an advisory lock that ends with the transaction. "Not yet sealed" is asked of the rows
-themselves: a cursor over ids would miss transactions that commit late.
+One at a time per tenant, by an advisory lock that ends with the transaction. What waits stands in a list that a trigger
+fills in the transaction of the entry: a cursor over ids would miss transactions that commit late. The transaction that
+seals also stores the nodes of the tree and takes the entries off the list, so a kill at any moment leaves all or nothing.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from django.db import connections, transaction
@@ -13,52 +17,147 @@ from django.db import connections, transaction
 from apps.tenants.context import TenantContext, tenant_context
 from apps.tenants.ids import new_id
 
-from .chain import START, chain_of, leaf_of
-from .models import Seal
+from . import storage, tree
+from .chain import START, chain_of
+from .models import Log
 
-BATCH = 1000
+BATCH = 5000
 ALIAS = "sealer"
-UNSEALED = """
+REMEMBERED_LOGS = 1000
+NEXT = """
+    SELECT w.id, e.body FROM audit_waiting w
+    LEFT JOIN audit_entry e ON e.tenant_id = w.tenant_id AND e.id = w.id
+      AND NOT EXISTS (SELECT 1 FROM audit_seal s WHERE s.tenant_id = w.tenant_id AND s.entry_id = w.id)
+    WHERE w.tenant_id = %s ORDER BY w.id LIMIT %s"""
+# What a list that somebody has tampered with would hide; it asks the whole log and so is not for every half second.
+FORGOTTEN = """
     SELECT e.id, e.body FROM audit_entry e
     WHERE e.tenant_id = %s
       AND NOT EXISTS (SELECT 1 FROM audit_seal s WHERE s.tenant_id = e.tenant_id AND s.entry_id = e.id)
-    ORDER BY e.time, e.id LIMIT %s"""
-WAITING = """
+    ORDER BY e.id LIMIT %s"""
+LAST = "SELECT seq, chain FROM audit_seal WHERE tenant_id = %s ORDER BY seq DESC LIMIT 1"
+WAITING = "SELECT DISTINCT tenant_id FROM audit_waiting"
+FORGETTING = """
     SELECT DISTINCT e.tenant_id FROM audit_entry e
     WHERE NOT EXISTS (SELECT 1 FROM audit_seal s WHERE s.tenant_id = e.tenant_id AND s.entry_id = e.id)"""
+DONE = "DELETE FROM audit_waiting WHERE tenant_id = %s AND id = ANY(%s)"
+ADD_SEALS = """
+    INSERT INTO audit_seal (tenant_id, id, seq, entry_id, leaf, chain)
+    SELECT %s, * FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[], %s::bytea[], %s::bytea[])"""
+ADD_NODES = """
+    INSERT INTO audit_treenode (tenant_id, id, log, level, index, hash)
+    SELECT %s, i, %s, l, n, h FROM unnest(%s::uuid[], %s::smallint[], %s::bigint[], %s::bytea[]) AS made(i, l, n, h)"""
 
 
-def seal(tenant: UUID) -> int:
+@dataclass
+class Head:
+    """The end of one log: how many entries are sealed, the chain there, and the growing tree."""
+
+    chain: bytes
+    growing: storage.Growing
+
+    @property
+    def size(self) -> int:
+        return self.growing.state.size
+
+
+_entries = replace(storage.ENTRIES, alias=ALIAS)
+# What this process sealed last, so that sealing n entries costs O(n); the database decides whether it still holds.
+_heads: OrderedDict[UUID, Head] = OrderedDict()
+
+
+def seal(tenant: UUID, query: str = NEXT) -> int:
     """Seal all that waits in one tenant's log; returns how many. Waits for another sealer of the same tenant."""
     total = 0
     with tenant_context(TenantContext.system(tenant)):
-        while sealed := _seal_batch(tenant):
-            total += sealed
-            if sealed < BATCH:
+        while found := _seal_batch(tenant, query):
+            total += found
+            if found < BATCH:
                 break
     return total
 
 
 def seal_all() -> int:
     """Seal all that waits in every log; returns how many."""
+    return sum(seal(tenant) for tenant in _tenants(WAITING))
+
+
+def seal_forgotten() -> int:
+    """Seal whatever is not sealed in any log, also what is missing on the list of what waits; returns how many."""
+    return sum(seal(tenant, FORGOTTEN) for tenant in _tenants(FORGETTING))
+
+
+def _tenants(query: str) -> list[UUID]:
     with tenant_context(TenantContext.system(None)), connections[ALIAS].cursor() as cursor:
-        cursor.execute(WAITING)
-        waiting = [row[0] for row in cursor.fetchall()]
-    return sum(seal(tenant) for tenant in waiting)
+        cursor.execute(query)
+        return [row[0] for row in cursor.fetchall()]
 
 
-def _seal_batch(tenant: UUID) -> int:
+def _seal_batch(tenant: UUID, query: str) -> int:
+    """One transaction; returns how many it sealed."""
     with transaction.atomic(using=ALIAS), connections[ALIAS].cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"orkestra.seal:{tenant}"])
-        cursor.execute("SELECT seq, chain FROM audit_seal WHERE tenant_id = %s ORDER BY seq DESC LIMIT 1", [tenant])
-        last = cursor.fetchone()
-        seq, head = (last[0] + 1, bytes(last[1])) if last else (0, START)
-        cursor.execute(UNSEALED, [tenant, BATCH])
-        seals = []
-        for entry_id, body in cursor.fetchall():
-            leaf = leaf_of(bytes(body))
-            head = chain_of(head, leaf)
-            seals.append(Seal(id=new_id(), tenant_id=tenant, seq=seq, entry_id=entry_id, leaf=leaf, chain=head))
-            seq += 1
-        Seal.objects.db_manager(ALIAS).bulk_create(seals)
-    return len(seals)
+        cursor.execute(query, [tenant, BATCH])
+        rows = cursor.fetchall()
+        bodies = [(row[0], bytes(row[1])) for row in rows if row[1] is not None]
+        if bodies:
+            head = _head(cursor, tenant)
+            _heads.pop(tenant, None)
+            _write(cursor, tenant, head, bodies)
+        if rows:
+            cursor.execute(DONE, [tenant, [row[0] for row in rows]])
+    if bodies:
+        _remember(tenant, head)
+    return len(bodies)
+
+
+def _head(cursor: Any, tenant: UUID) -> Head:
+    """Where the log ends now: from memory where that is still its end, else read anew."""
+    cursor.execute(LAST, [tenant])
+    last = cursor.fetchone()
+    size, chain = (last[0] + 1, bytes(last[1])) if last else (0, START)
+    known = _heads.get(tenant)
+    if known is not None and (known.size, known.chain) == (size, chain):
+        return known
+    _store_missing_nodes(cursor, tenant, size)
+    return Head(chain, _entries.growing(size))
+
+
+def _write(cursor: Any, tenant: UUID, head: Head, bodies: list[tuple[UUID, bytes]]) -> None:
+    ids, first, leaves, chains = [new_id() for _ in bodies], head.size, [], []
+    for _entry, body in bodies:
+        leaf = tree.leaf_hash(body)
+        head.chain = chain_of(head.chain, leaf)
+        head.growing.append(leaf)
+        leaves.append(leaf)
+        chains.append(head.chain)
+    numbers = list(range(first, first + len(bodies)))
+    cursor.execute(ADD_SEALS, [tenant, ids, numbers, [entry for entry, _body in bodies], leaves, chains])
+    _add_nodes(cursor, tenant, Log.ENTRIES, head.growing)
+
+
+def _add_nodes(cursor: Any, tenant: UUID, log: Log, growing: storage.Growing) -> None:
+    """Store the nodes that have come about, and forget them."""
+    made, growing.made = growing.made, []
+    if made:
+        places = [node for node, _hash in made]
+        columns = [[new_id() for _ in made], [level for level, _ in places], [index for _, index in places]]
+        cursor.execute(ADD_NODES, [tenant, log, *columns, [found for _node, found in made]])
+
+
+def _store_missing_nodes(cursor: Any, tenant: UUID, size: int) -> None:
+    """Make the nodes of a log that was sealed before there was a tree."""
+    kept = _entries.count(storage.TILE_LEVELS) << storage.TILE_LEVELS
+    if kept + storage.TILE > size:
+        return
+    growing = _entries.growing(kept)
+    for low in range(kept, size, BATCH):
+        for leaf in storage.entry_leaves(ALIAS, low, min(low + BATCH, size)):
+            growing.append(leaf)
+        _add_nodes(cursor, tenant, Log.ENTRIES, growing)
+
+
+def _remember(tenant: UUID, head: Head) -> None:
+    _heads[tenant] = head
+    while len(_heads) > REMEMBERED_LOGS:
+        _heads.popitem(last=False)

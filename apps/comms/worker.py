@@ -12,7 +12,7 @@ from django.db import connections
 from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django import app
 
-from apps.audit.sealer import seal_all
+from apps.audit.sealer import seal_all, seal_forgotten
 from apps.tenants.slots import slots
 
 log = structlog.get_logger(__name__)
@@ -72,8 +72,9 @@ async def _run(dsn: str, concurrency: int, stalled_after: int) -> int:
 
 
 def _seal_until(halt: threading.Event) -> None:
-    """Seal twice a second. Raises when the database is gone, which ends the worker."""
+    """Seal twice a second; first whatever an earlier run left. Raises when the database is gone, which ends the worker."""
     try:
+        seal_forgotten()
         while not halt.is_set():
             if sealed := seal_all():
                 log.info("sealed", entries=sealed)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from apps.audit import sealer, tree
 from apps.audit.actions import record
-from apps.audit.models import Entry, Seal
-from apps.audit.sealer import seal
+from apps.audit.models import Entry, Seal, TreeNode, Waiting
+from apps.audit.sealer import seal, seal_forgotten
+from apps.audit.storage import ENTRIES
 from apps.audit.verify import verify
 from apps.tenants.ids import new_id
 from tests import database
@@ -108,3 +110,70 @@ def test_the_security_page_of_settings_lists_every_walled_table(browse, acme):
     text = browse(acme.owner).get(acme.url("settings/security/")).content.decode()
     assert [name for name in tenant_tables() if f"<code>{name}</code>" not in text] == []
     assert browse(acme.editor).get(acme.url("settings/security/")).status_code == 403
+
+
+def test_the_stored_tree_gives_the_root_of_all_leaves_at_any_size(acme):
+    with acting_as(acme.owner):
+        fill(700)
+        seal(acme.id)
+        leaves = [bytes(leaf) for leaf in Seal.objects.order_by("seq").values_list("leaf", flat=True)]
+        assert TreeNode.objects.count() == len(leaves) // 256 == 2
+        for size in (0, 1, 255, 256, 257, 512, 600, len(leaves)):
+            state = tree.CompactRange()
+            for leaf in leaves[:size]:
+                state.append(leaf)
+            assert tree.root(size, ENTRIES) == state.root()
+        for index in (0, 255, 256, 511, len(leaves) - 1):
+            proof = tree.prove_inclusion(index, len(leaves), ENTRIES)
+            tree.check_inclusion(proof, index, len(leaves), leaves[index], state.root())
+
+
+def test_a_sealer_that_starts_anew_goes_on_with_the_same_tree(acme):
+    with acting_as(acme.owner):
+        for count in (300, 5, 211, 40):
+            fill(count)
+            seal(acme.id)
+            sealer._heads.clear()
+        leaves = [bytes(leaf) for leaf in Seal.objects.order_by("seq").values_list("leaf", flat=True)]
+        stored = [bytes(found) for found in TreeNode.objects.order_by("index").values_list("hash", flat=True)]
+    assert stored == [tree.perfect_hash(leaves[:256]), tree.perfect_hash(leaves[256:512])]
+
+
+def test_a_log_that_was_sealed_before_there_was_a_tree_gets_one(acme):
+    with acting_as(acme.owner):
+        fill(520)
+        seal(acme.id)
+        before = list(TreeNode.objects.order_by("index").values_list("hash", flat=True))
+        with database.superuser() as admin:
+            admin.execute("DELETE FROM audit_treenode WHERE tenant_id = %s", [acme.id])
+        sealer._heads.clear()
+        fill(1)
+        seal(acme.id)
+        assert list(TreeNode.objects.order_by("index").values_list("hash", flat=True)) == before
+
+
+def test_an_entry_that_is_missing_on_the_list_of_what_waits_is_sealed_all_the_same(acme):
+    with acting_as(acme.owner):
+        fill(3)
+        with database.superuser() as attacker:
+            attacker.execute("DELETE FROM audit_waiting WHERE tenant_id = %s", [acme.id])
+        seal_forgotten()
+        assert not Entry.objects.exclude(pk__in=Seal.objects.values("entry_id")).exists()
+        assert verify().whole
+
+
+def test_a_forged_line_on_the_list_of_what_waits_changes_nothing(acme):
+    seal(acme.id)
+    with acting_as(acme.owner):
+        sealed = Seal.objects.count()
+        Waiting(id=new_id()).save(force_insert=True)
+        Waiting(id=Seal.objects.get(seq=0).entry_id).save(force_insert=True)
+        assert seal(acme.id) == 0
+        assert (Seal.objects.count(), Waiting.objects.count()) == (sealed, 0)
+
+
+def fill(count: int) -> None:
+    """So many entries, in one transaction."""
+    with transaction.atomic():
+        for _ in range(count):
+            record("team.created")
