@@ -90,6 +90,7 @@ class Api(APIClient):
             family=new_id(),
             auth_time=clock.now(),
             amr="pwd",
+            platform=member is None and who.is_platform_admin,
         )
         client = Api()
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")

@@ -21,6 +21,7 @@ from apps.tenants.context import current
 from apps.tenants.refusals import NotFound, NotSignedIn
 
 from . import actions, second_factor
+from .devices import device_of
 from .models import User
 from .people import memberships
 from .people_api import routes as people_routes
@@ -64,7 +65,7 @@ class TokenView(PublicView):
         amr = second_factor.demand(request._request, user, asked.get("otp", ""))
         tenant = _tenant_of(user, asked["tenant"]) if asked.get("tenant") else None
         actions.signed_in(user, amr=amr)
-        return Response(asdict(actions.open_family(user, tenant=tenant, amr=amr)))
+        return Response(asdict(actions.open_family(user, tenant=tenant, amr=amr, device=device_of(request._request))))
 
 
 def _authenticate(request: Request, email: str, password: str) -> User:
@@ -89,7 +90,9 @@ class RefreshView(PublicView):
     @extend_schema(request=RefreshSerializer, responses=PairSerializer, auth=[])
     def post(self, request: Request) -> Response:
         """Exchange a refresh token for the next pair; each is used once."""
-        return Response(asdict(actions.rotate(RefreshSerializer.checked(request)["refresh"])))
+        return Response(
+            asdict(actions.rotate(RefreshSerializer.checked(request)["refresh"], device=device_of(request._request)))
+        )
 
 
 class RevokeView(PublicView):
@@ -106,7 +109,11 @@ class SwitchView(PublicView):
         """A pair of tokens for another tenant of mine."""
         user: User = request.user  # type: ignore[assignment]
         tenant = _my_tenant(user, SwitchSerializer.checked(request))
-        return Response(asdict(actions.open_family(user, tenant=tenant, amr=" ".join(request.context.amr))))
+        acting, device = request.context, device_of(request._request)
+        made = actions.open_family(
+            user, tenant=tenant, amr=" ".join(acting.amr), auth_time=acting.auth_time, device=device
+        )
+        return Response(asdict(made))
 
 
 def _my_tenant(user: User, asked: dict[str, Any]) -> UUID:

@@ -127,7 +127,9 @@ def _by_token(request: HttpRequest, door: Door) -> TenantContext:
         amr=claims.amr,
     )
     request.claims = claims  # type: ignore[attr-defined]
-    if claims.tenant is not None and door is not Door.PLATFORM_API:
+    if door is Door.PLATFORM_API and claims.scope != tokens.PLATFORM:
+        raise NotFound()
+    if claims.tenant is not None:
         return _as_member(request, person, pk=claims.tenant)
     user = User.objects.filter(pk=claims.user, is_active=True).first()
     if user is None:

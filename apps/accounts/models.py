@@ -217,11 +217,27 @@ class TokenFamily(models.Model):
     tenant = models.ForeignKey(Tenant, models.CASCADE, null=True, related_name="+")
     generation = models.PositiveIntegerField(default=0)
     secret_sha256 = models.BinaryField(max_length=32)
+    agent = models.CharField(max_length=200, blank=True)
+    address = models.GenericIPAddressField(null=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    rotated_at = models.DateTimeField(null=True)
     amr = models.CharField(max_length=64, default="pwd")
     auth_time = models.DateTimeField(default=clock.now)
     idle_expires_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
+
+
+class SigningKey(models.Model):
+    """A key that signs access tokens; the private part sealed, or in the environment where it is empty. Global."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    kid = models.CharField(max_length=16, unique=True)
+    public = models.BinaryField(max_length=32)
+    sealed = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    signs_from = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True)
 
 
 class RevokedKind(models.TextChoices):

@@ -43,6 +43,11 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
             policies=("families", "read_across"),
         ),
         GlobalTable(
+            "accounts_signingkey",
+            "Keys of access tokens are the installation's; private parts are sealed by its secret.",
+            app="SELECT, INSERT, UPDATE",
+        ),
+        GlobalTable(
             "flags_flag",
             "Switches are the same for all tenants; what one has differently stands behind the wall.",
             app="SELECT, INSERT, UPDATE",

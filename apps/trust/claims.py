@@ -73,8 +73,8 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         True,
         "trust.tokens",
-        ("apps/accounts/tokens.py", "apps/accounts/actions/families.py"),
-        ("tests/api/test_tokens.py",),
+        ("apps/accounts/tokens.py", "apps/accounts/signing_keys.py", "apps/accounts/actions/families.py"),
+        ("tests/api/test_tokens.py", "tests/attack/test_tokens.py"),
     ),
     Claim(
         "gateway",

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
-from apps.accounts.tokens import key_set
+from apps.accounts.signing_keys import CACHED, key_set
 from apps.tenants import catalogue, clock
 from apps.tenants.context import require
 from apps.tenants.pages import PageRequest, page
@@ -48,7 +48,8 @@ def security_txt(request: HttpRequest) -> HttpResponse:
 
 def jwks(request: HttpRequest) -> JsonResponse:
     """The public keys that verify our access tokens (RFC 7517)."""
-    return JsonResponse(key_set())
+    headers = {"Cache-Control": f"public, max-age={int(CACHED.total_seconds())}"}
+    return JsonResponse(key_set(), headers=headers)
 
 
 def controls() -> list[Checked]:

@@ -72,8 +72,9 @@ def test_switching_to_a_rival_finds_nothing(api, acme, globex):
 def test_a_refresh_token_works_once_and_a_second_use_ends_the_family(api, acme):
     first = obtain(api, acme.editor, acme.slug).json()["refresh"]
     second = api.post("/api/v1/auth/refresh", {"refresh": first}).json()["refresh"]
-    assert api.post("/api/v1/auth/refresh", {"refresh": first}).status_code == 401
-    assert api.post("/api/v1/auth/refresh", {"refresh": second}).status_code == 401
+    with time_machine.travel(timezone.now() + timedelta(seconds=11)):
+        assert api.post("/api/v1/auth/refresh", {"refresh": first}).status_code == 401
+        assert api.post("/api/v1/auth/refresh", {"refresh": second}).status_code == 401
 
 
 def test_a_guess_does_not_end_the_family(api, acme):

@@ -1,10 +1,11 @@
 """Everything that writes people, memberships, teams and tokens."""
 
-from .families import Pair, open_family, revoke, rotate
+from .families import Pair, end_families, end_family, open_family, revoke, rotate
 from .invitations import Invited, accept, invite, look_at, withdraw_invitation
 from .members import change_role, deactivate, leave_team, reactivate, rename_team
 from .people import add_member, change_tenant, create_person, create_team, create_tenant, join_team
 from .sessions import password_changed, reset_asked, sign_in_refused, signed_in, signed_out
+from .signing import rotate_signing_key
 
 __all__ = [
     "Invited",
@@ -17,6 +18,8 @@ __all__ = [
     "create_team",
     "create_tenant",
     "deactivate",
+    "end_families",
+    "end_family",
     "invite",
     "join_team",
     "leave_team",
@@ -28,6 +31,7 @@ __all__ = [
     "reset_asked",
     "revoke",
     "rotate",
+    "rotate_signing_key",
     "sign_in_refused",
     "signed_in",
     "signed_out",

@@ -1,16 +1,18 @@
 """Refresh tokens: each is used once; a second use revokes the whole family.
 
-A token is `ort_<family>.<generation>.<secret>`; only the SHA-256 of the newest secret is stored. Rotation is one
-conditional UPDATE, so that of many racing refreshes exactly one wins.
+A token is `ort_<family>.<generation>.<secret>`. The secret is an HMAC of family and generation, and only the SHA-256 of
+the newest is stored. Rotation is one conditional UPDATE, so that of many racing refreshes exactly one wins; whoever asks
+again within ten seconds, because the answer was lost, gets the successor that the winner got.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
-import secrets
+import hmac
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -18,17 +20,22 @@ from django.db import transaction
 from django.db.models import F
 
 from apps.audit.actions import record
+from apps.comms.actions import queue_mail
 from apps.tenants import clock
 from apps.tenants.context import TenantContext, current, tenant_context
 from apps.tenants.models import PLATFORM_TENANT_ID
 from apps.tenants.refusals import NotSignedIn
+from apps.tenants.security_events import Kind, security_event
 
 from .. import revocation
+from ..devices import Device, in_words
+from ..keys import derived_key
 from ..models import RevokedKind, TokenFamily, User
 from ..people import memberships
 from ..tokens import issue_access
 
 PREFIX = "ort_"
+LOST_ANSWER = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -41,42 +48,53 @@ class Pair:
     token_type: str = "Bearer"
 
 
-def open_family(user: User, *, tenant: UUID | None, amr: str = "pwd") -> Pair:
-    """The first pair of a sign-in, for one tenant or for none."""
-    now, secret = clock.now(), secrets.token_urlsafe(32)
+def open_family(
+    user: User,
+    *,
+    tenant: UUID | None,
+    amr: str = "pwd",
+    auth_time: datetime | None = None,
+    device: Device | None = None,
+) -> Pair:
+    """The first pair of a sign-in, for one tenant or for none; `auth_time` where the person signed in before now."""
+    now, device = clock.now(), device or Device()
     with _unbound(), transaction.atomic():
-        family = TokenFamily.objects.create(
+        family = TokenFamily(
             user=user,
             tenant_id=tenant,
             amr=amr,
-            auth_time=now,
-            secret_sha256=_digest(secret),
+            auth_time=auth_time or now,
+            agent=device.agent,
+            address=device.address,
+            created_at=now,
             idle_expires_at=now + settings.REFRESH_IDLE_LIFETIME,
             expires_at=now + settings.REFRESH_ABSOLUTE_LIFETIME,
         )
+        family.secret_sha256 = _digest(_secret(family.pk, 0))
+        family.save(force_insert=True)
         _record("token.issued", family)
-    return _pair(family, 0, secret)
+    return _pair(family, 0)
 
 
-def rotate(token: str) -> Pair:
+def rotate(token: str, *, device: Device | None = None) -> Pair:
     """A new pair for a refresh token that is still the newest of its family. Raises NotSignedIn."""
     family_id, generation, secret = _parse(token)
-    now, successor = clock.now(), secrets.token_urlsafe(32)
+    now, device = clock.now(), device or Device()
     with _unbound():
         family = _usable(family_id, now)
         turned = TokenFamily.objects.filter(
-            pk=family.pk,
-            generation=generation,
-            secret_sha256=_digest(secret),
-            revoked_at=None,
+            pk=family.pk, generation=generation, secret_sha256=_digest(secret), revoked_at=None
         ).update(
             generation=F("generation") + 1,
-            secret_sha256=_digest(successor),
+            secret_sha256=_digest(_secret(family.pk, generation + 1)),
+            rotated_at=now,
+            agent=device.agent or family.agent,
+            address=device.address or family.address,
             idle_expires_at=min(now + settings.REFRESH_IDLE_LIFETIME, family.expires_at),
         )
         if not turned:
-            _reused(family, generation)
-    return _pair(family, generation + 1, successor)
+            _ask_again(family, generation, secret, now)
+    return _pair(family, generation + 1)
 
 
 def revoke(token: str) -> None:
@@ -99,6 +117,15 @@ def end_families(user: UUID, tenant: UUID | None = None) -> None:
             _end(family, "token.revoked")
         if tenant is None:
             revocation.revoke(RevokedKind.USER, user)
+
+
+def end_family(family: UUID, *, of: UUID) -> bool:
+    """End one family of this person; False where it is not theirs or has ended."""
+    with _unbound(), transaction.atomic():
+        found = TokenFamily.objects.filter(pk=family, user_id=of, revoked_at=None).first()
+        if found is not None:
+            _end(found, "token.revoked")
+        return found is not None
 
 
 def _end(family: TokenFamily, action: str) -> None:
@@ -124,12 +151,44 @@ def _usable(family_id: UUID, now: datetime) -> TokenFamily:
     return family
 
 
-def _reused(family: TokenFamily, generation: int) -> None:
-    """A guess changes nothing; a token that was good once and comes back ends its family. Always raises."""
-    if generation < TokenFamily.objects.values_list("generation", flat=True).get(pk=family.pk):
-        with transaction.atomic():
+def _ask_again(family: TokenFamily, generation: int, secret: str, now: datetime) -> None:
+    """Return where the answer to this very token was lost a moment ago; else raise NotSignedIn.
+
+    A guess changes nothing; a token that was good once and comes back ends its family.
+    """
+    if not hmac.compare_digest(secret, _secret(family.pk, generation)):
+        raise NotSignedIn("The refresh token does not verify; sign in again.", code="refresh_invalid")
+    with transaction.atomic():
+        family = TokenFamily.objects.select_related("user").select_for_update(of=("self",)).get(pk=family.pk)
+        age = now - family.rotated_at if family.rotated_at else None
+        if (
+            family.revoked_at is None
+            and family.generation == generation + 1
+            and age is not None
+            and abs(age) <= LOST_ANSWER
+        ):
+            return
+        if family.revoked_at is None and generation < family.generation:
             _end(family, "token.reused")
+            _tell(family)
+    security_event(Kind.TOKEN_REUSED, family=str(family.pk), user=str(family.user_id), generation=generation)
     raise NotSignedIn("The refresh token was used before; sign in again.", code="refresh_reused")
+
+
+def _tell(family: TokenFamily) -> None:
+    """A mail to the person: somebody holds a copy of their token."""
+    with tenant_context(TenantContext.system(family.tenant_id or PLATFORM_TENANT_ID, current().request_id)):
+        queue_mail(
+            to=family.user.email,
+            template="account/mail/token_reused",
+            context={
+                "name": family.user.name,
+                "device": in_words(family.agent),
+                "link": f"{settings.PUBLIC_URL}/account/sessions/",
+            },
+            dedupe=f"token-reused:{family.pk}",
+            user_id=family.user_id,
+        )
 
 
 def _record(action: str, family: TokenFamily) -> None:
@@ -145,26 +204,34 @@ def _record(action: str, family: TokenFamily) -> None:
         record(action, family)
 
 
-def _pair(family: TokenFamily, generation: int, secret: str) -> Pair:
+def _pair(family: TokenFamily, generation: int) -> Pair:
     access = issue_access(
         user=family.user_id,
         tenant=family.tenant_id,
         family=family.pk,
         auth_time=family.auth_time,
         amr=family.amr,
+        generation=generation,
+        platform=family.tenant_id is None and family.user.is_platform_admin,
     )
-    refresh = f"{PREFIX}{family.pk.hex}.{generation}.{secret}"
+    refresh = f"{PREFIX}{family.pk.hex}.{generation}.{_secret(family.pk, generation)}"
     return Pair(access, refresh, int(settings.ACCESS_TOKEN_LIFETIME.total_seconds()))
 
 
 def _parse(token: str) -> tuple[UUID, int, str]:
     try:
         family, generation, secret = token.removeprefix(PREFIX).split(".")
-        if not token.startswith(PREFIX) or len(generation) > 9:
+        if not token.startswith(PREFIX) or len(generation) > 9 or not secret.isascii():
             raise ValueError
         return UUID(family), int(generation), secret
     except ValueError:
         raise NotSignedIn("This is not a refresh token of ours.", code="refresh_invalid") from None
+
+
+def _secret(family: UUID, generation: int) -> str:
+    """What the token of a generation ends with; nobody can tell one from another without our key."""
+    mac = hmac.new(derived_key("refresh tokens"), f"{family.hex}.{generation}".encode(), hashlib.sha256)
+    return base64.urlsafe_b64encode(mac.digest()).rstrip(b"=").decode()
 
 
 def _digest(secret: str) -> bytes:
