@@ -1,7 +1,12 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-PAGES = {"general": _("General"), "members": _("Members"), "teams": _("Teams"), "roles": _("Roles")}
+PAGES = {
+    "general": (_("General"), "sliders-horizontal"),
+    "members": (_("Members"), "users"),
+    "teams": (_("Teams"), "network"),
+    "roles": (_("Roles"), "table-2"),
+}
 
 
 class AccountsConfig(AppConfig):
@@ -16,8 +21,8 @@ class AccountsConfig(AppConfig):
         from .audit_actions import ACTIONS
 
         register(ACTIONS)
-        for order, (key, title) in enumerate(PAGES.items()):
-            page = SettingsPage(key, title, "settings.read", f"accounts:{key}", order=10 + order)
+        for order, (key, (title, icon)) in enumerate(PAGES.items()):
+            page = SettingsPage(key, title, "settings.read", f"accounts:{key}", 10 + order, icon)
             slots.settings_pages.add(page)
         slots.probes.add(Probe("accounts.revocation", probes.revoked))
         slots.probes.add(Probe("accounts.roles", probes.roles))

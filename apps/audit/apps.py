@@ -13,7 +13,9 @@ class AuditConfig(AppConfig):
         from . import probes
 
         slots.settings_pages.add(
-            SettingsPage(key="audit-log", title=_("Audit log"), permission="audit.read", url_name="audit:log")
+            SettingsPage(
+                key="audit-log", title=_("Audit log"), permission="audit.read", url_name="audit:log", icon="scroll-text"
+            )
         )
         slots.probes.add(Probe("audit.chain", probes.chain))
         slots.probes.add(Probe("audit.append_only", probes.append_only))

@@ -17,8 +17,8 @@ from .models import Counter
 def fill_slots() -> None:
     """Called once, when the room is ready."""
     add = slots.settings_pages.add
-    add(SettingsPage("usage", gettext_lazy("Usage"), "settings.read", "billing:usage", order=60))
-    add(SettingsPage("billing", gettext_lazy("Billing"), "settings.read", "billing:billing", order=61))
+    add(SettingsPage("usage", gettext_lazy("Usage"), "settings.read", "billing:usage", 60, "gauge"))
+    add(SettingsPage("billing", gettext_lazy("Billing"), "settings.read", "billing:billing", 61, "credit-card"))
     slots.gates.add(Gate("billing.trial", refuse_after_trial))
     slots.banners.add(Banner("billing.trial", banner))
     slots.explain_limit = usage.explain

@@ -14,5 +14,5 @@ class FlagsConfig(AppConfig):
         from .probes import cohorts
 
         register(ACTIONS)
-        slots.settings_pages.add(SettingsPage("flags", _("Feature flags"), "settings.read", "flags:list", order=70))
+        slots.settings_pages.add(SettingsPage("flags", _("Feature flags"), "settings.read", "flags:list", 70, "flag"))
         slots.probes.add(Probe("flags.cohorts", cohorts))

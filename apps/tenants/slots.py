@@ -29,6 +29,7 @@ class SettingsPage:
     permission: str
     url_name: str
     order: int = 100
+    icon: str = "settings-2"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ class TrustConfig(AppConfig):
 
         from .probes import PROBES
 
-        page = SettingsPage("security", _("Security"), "settings.read", "trust:security", order=50)
+        page = SettingsPage("security", _("Security"), "settings.read", "trust:security", 50, "shield-check")
         slots.settings_pages.add(page)
         for probe in PROBES:
             slots.probes.add(probe)

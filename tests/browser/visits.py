@@ -14,6 +14,22 @@ WATCH = (
 )
 
 
+class Visit:
+    """A page whose console is listened to; `errors` are those of the address that was opened last."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        page.add_init_script(WATCH)
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def to(self, url: str) -> int:
+        """Open an address; returns its status."""
+        self.errors.clear()
+        return int(self.page.goto(url).status)
+
+
 def press(page: Any, locator: Any) -> None:
     """Click what leads to another page, and wait until that page is there."""
     with page.expect_navigation():

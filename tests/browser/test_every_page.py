@@ -1,0 +1,113 @@
+"""Every page, found by walking the URL resolver, as every role: it answers, axe finds nothing, no policy is violated,
+nothing stands on the console, and nothing overflows. A page without an example here fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from apps.accounts.models import Team
+from apps.approvals.models import Assignment
+from apps.forms.models import Submission
+from tests.cast import DemoCast, acting_as
+
+from .visits import Visit, check, sign_in
+
+pytestmark = pytest.mark.xdist_group("browser")
+ROLES = [
+    ("owner", 1280, "light"),
+    ("owner", 360, "dark"),
+    ("editor", 1280, "dark"),
+    ("reviewer", 360, "light"),
+    ("viewer", 1280, "light"),
+]
+LEAST_PAGES = {
+    "owner": 17,
+    "editor": 9,
+    "reviewer": 9,
+    "viewer": 3,
+}  # so that a page that vanishes for a role is noticed
+# Addresses that only take a POST, or that hand out a file: there is no page to look at.
+NO_PAGES = {
+    "accounts:member", "accounts:invitation", "forms:preview", "forms:withdraw", "forms:download", "forms:revoke",
+}  # fmt: skip
+SLUG = {"slug": "purchase-request"}
+
+
+def _draft() -> dict[str, Any]:
+    return {"pk": Submission.objects.filter(case=None).latest("created_at").pk}
+
+
+def _task() -> dict[str, Any]:
+    return {"pk": Assignment.objects.latest("created_at").pk}
+
+
+def _sent() -> dict[str, Any]:
+    return {"pk": Submission.objects.exclude(case=None).latest("created_at").pk}
+
+
+EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
+    "accounts:team": lambda: {"pk": Team.objects.latest("created_at").pk},
+    "forms:form": lambda: SLUG,
+    "forms:access": lambda: SLUG,
+    "forms:edit": lambda: SLUG,
+    "forms:fill": lambda: SLUG,
+    "forms:submission": _sent,
+    "forms:draft": _draft,
+    "forms:check": _draft,
+    "forms:task": _task,
+}
+
+
+def tenant_routes(patterns: Any = None, prefix: str = "", namespace: str = "") -> Iterator[tuple[str, bool]]:
+    """(name, whether it needs more than the tenant) of every route below /t/<tenant>/."""
+    for entry in get_resolver().url_patterns if patterns is None else patterns:
+        route = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from tenant_routes(entry.url_patterns, route, entry.namespace or namespace)
+        elif isinstance(entry, URLPattern) and route.startswith("t/<slug:tenant>/"):
+            yield f"{namespace}:{entry.name}", "<" in route.removeprefix("t/<slug:tenant>/")
+
+
+PAGES = [(name, needs) for name, needs in tenant_routes() if name not in NO_PAGES]
+
+
+def test_every_page_that_needs_an_id_has_an_example():
+    assert {name for name, needs in PAGES if needs} - set(EXAMPLES) == set()
+    assert set(EXAMPLES) - {name for name, _ in PAGES} == set()
+    assert NO_PAGES - {name for name, _ in tenant_routes()} == set()
+
+
+def addresses(demo: DemoCast) -> list[str]:
+    with acting_as(demo.acme("owner")):
+        return [
+            reverse(name, kwargs={"tenant": "acme", **(EXAMPLES[name]() if needs else {})}) for name, needs in PAGES
+        ]
+
+
+@pytest.mark.parametrize(("who", "width", "scheme"), ROLES)
+def test_every_page_of_a_tenant_is_clean_for_every_role(chromium, address, demo, who, width, scheme):
+    page = sign_in(chromium, address, demo.acme(who), width)
+    page.emulate_media(color_scheme=scheme)
+    visit, opened = Visit(page), 0
+    for path in addresses(demo):
+        status = visit.to(address + path)
+        assert status in {200, 403, 404}, (path, status)
+        if status == 200:
+            check(page)
+            assert visit.errors == [], path
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+            opened += 1
+    assert opened >= LEAST_PAGES[who]
+
+
+@pytest.mark.parametrize("path", ["/", "/security", "/account/login/", "/account/password/reset/", "/nothing-here"])
+def test_every_public_page_is_clean(chromium, address, path):
+    page = chromium.new_page()
+    visit = Visit(page)
+    status = visit.to(address + path)
+    check(page)
+    assert status == 404 or visit.errors == []
