@@ -8,9 +8,15 @@ class AuditConfig(AppConfig):
     def ready(self) -> None:
         from django.utils.translation import gettext_lazy as _
 
-        from apps.tenants.slots import Probe, SettingsPage, slots
+        from apps.tenants.slots import Probe, SettingsPage, Watcher, slots
 
         from . import probes
+        from .audit_actions import ACTIONS
+        from .catalogue import register
+        from .forgeries import record_forgery
+
+        register(ACTIONS)
+        slots.watchers.add(Watcher("audit.forgeries", record_forgery))
 
         slots.settings_pages.add(
             SettingsPage(

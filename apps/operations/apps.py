@@ -1,7 +1,11 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-ACTIONS = {"backup.made": _("Took a backup"), "backup.restored": _("Restored a backup")}
+ACTIONS = {
+    "backup.made": _("Took a backup"),
+    "backup.restored": _("Restored a backup"),
+    "context.key_rotated": _("Made a new key for the signed context"),
+}
 
 
 class OperationsConfig(AppConfig):

@@ -6,6 +6,7 @@ everything and names each difference. It runs after every migration and at every
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,14 @@ from .policies import TENANT_POLICIES
 from .roles import APP, OWNER, PLATFORM, SEALER
 
 Row = tuple[Any, ...]
-NEVER = {"TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN"}
+# Who a policy may be for; every other one is the app's, or lets a function of the owner look something up.
+POLICY_ROLES = {
+    "tenant": {APP, SEALER},
+    "owner": {OWNER},
+    "read_across": {PLATFORM, SEALER},
+    "platform_write": {PLATFORM},
+}
+SIGNED = re.compile(r"orkestra_(tenant|user|before_tenant)\(\)")
 
 
 class BrokenWall(RuntimeError):
@@ -152,15 +160,20 @@ def _table_faults(cursor: Any) -> Iterator[str]:
 
 def _policy_faults(cursor: Any) -> Iterator[str]:
     expected = {name: set(TENANT_POLICIES) | set(model.extra_policies) for name, model in tenant_tables().items()}
-    expected |= {name: set(table.policies) for name, table in GLOBAL_TABLES.items() if table.policies}
+    expected |= {name: {"owner", *table.policies} for name, table in GLOBAL_TABLES.items() if table.policies}
     found: dict[str, set[str]] = {}
-    sql = "SELECT tablename, policyname, qual, with_check FROM pg_policies WHERE schemaname = 'public'"
-    for table, policy, qual, check in _rows(cursor, sql):
+    sql = """SELECT tablename, policyname, roles::text[], coalesce(qual, ''), coalesce(with_check, '')
+             FROM pg_policies WHERE schemaname = 'public'"""
+    for table, policy, roles, qual, check in _rows(cursor, sql):
         found.setdefault(table, set()).add(policy)
         if policy in {"tenant", "platform_write"} and table in tenant_tables():
             for text in (qual, check):
-                if "orkestra_tenant()" not in (text or "") or "tenant_id" not in (text or ""):
+                if "orkestra_tenant()" not in text or "tenant_id" not in text:
                     yield f"policy {policy} on {table} does not compare tenant_id with the bound tenant"
+        elif APP in roles and not SIGNED.search(qual):
+            yield f"policy {policy} on {table} is open to {APP} without a signed context"
+        if extra_roles := set(roles) - POLICY_ROLES.get(policy, {APP, OWNER}):
+            yield f"policy {policy} on {table} is for {sorted(extra_roles)} too"
     for table in sorted(set(expected) | set(found)):
         missing, extra = (
             expected.get(table, set()) - found.get(table, set()),
@@ -214,7 +227,18 @@ def _grant_faults(cursor: Any) -> Iterator[str]:
 
 
 def _other_faults(cursor: Any) -> Iterator[str]:
-    sql = """SELECT p.proname FROM pg_proc p WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace"""
-    for (name,) in _rows(cursor, sql):
+    sql = """SELECT p.proname, r.rolname, coalesce(p.proconfig::text, ''), p.proacl IS NULL OR EXISTS (
+               SELECT 1 FROM aclexplode(p.proacl) a WHERE a.grantee = 0)
+             FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
+             WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace"""
+    seen = set()
+    for name, owner, config, is_public in _rows(cursor, sql):
+        seen.add(name)
         if name not in DEFINER_FUNCTIONS:
             yield f"function {name} is SECURITY DEFINER and not declared"
+        if owner != OWNER or "search_path=pg_catalog, pg_temp" not in config:
+            yield f"function {name} is not {OWNER}'s, or has no fixed search_path"
+        if is_public:
+            yield f"function {name} is SECURITY DEFINER and PUBLIC may call it"
+    for name in sorted(set(DEFINER_FUNCTIONS) - seen):
+        yield f"function {name} is declared and is not SECURITY DEFINER"

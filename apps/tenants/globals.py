@@ -9,7 +9,7 @@ ALL = "SELECT, INSERT, UPDATE, DELETE"
 
 @dataclass(frozen=True)
 class GlobalTable:
-    """One table outside the wall; `policies` names the row-level policies it has all the same."""
+    """One table outside the wall; `policies` names the row-level policies it has all the same, beside the owner's."""
 
     name: str
     reason: str
@@ -27,6 +27,12 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
             app="SELECT, INSERT, UPDATE",
             platform="SELECT, INSERT, UPDATE",
             policies=("tenant", "read_across", "platform_write", "own_tenants"),
+        ),
+        GlobalTable(
+            "tenants_contextkey",
+            "The keys of the signed context; only the owner reads them, through functions that verify.",
+            app="",
+            platform="",
         ),
         GlobalTable(
             "accounts_user",
@@ -87,6 +93,10 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
 
 # SECURITY DEFINER functions run as their owner: every one must be known and read.
 DEFINER_FUNCTIONS: dict[str, str] = {
+    "orkestra_tenant": "Verifies the signed context and returns its tenant.",
+    "orkestra_user": "Verifies the signed context and returns its person.",
+    "orkestra_before_tenant": "Verifies the signed context and tells whether it says that no tenant is known yet.",
+    "orkestra_context_kid": "Returns the id of the newest context key, never a key.",
     "orkestra_count": "Moves a tenant's counter; called by the meters' triggers only.",
     "orkestra_meter_accounts_member": "Counts active members.",
     "orkestra_meter_accounts_invitation": "Counts open invitations, which keep a seat.",

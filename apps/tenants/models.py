@@ -49,6 +49,20 @@ class Tenant(models.Model):
         return self.name
 
 
+class ContextKey(models.Model):
+    """A key of the signed context, in the two blocks that HMAC uses; no role but the owner can read it."""
+
+    kid = models.CharField(max_length=32, primary_key=True)
+    fingerprint = models.CharField(max_length=8)
+    inner_block = models.BinaryField()
+    outer_block = models.BinaryField()
+    made_at = models.DateTimeField(default=clock.now)
+    retires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+
+
 class TenantKey(models.UUIDField):  # type: ignore[type-arg]
     """The id of a tenant's row: Django's primary key, and the second half of the database's."""
 

@@ -12,23 +12,28 @@ from .roles import APP, OWNER, PLATFORM, SEALER
 # In a sub-select the function is evaluated once a statement, not once a row.
 BOUND = "(SELECT orkestra_tenant())"
 PERSON = "(SELECT orkestra_user())"
-TENANT_POLICIES = ("tenant", "read_across", "platform_write")
+# True only under a signed context that says that no tenant is known yet: an injected statement cannot make one.
+UNBOUND = "(SELECT orkestra_before_tenant())"
+# What the owner binds, unsigned: migrations, and functions that run as the owner. It opens policies of the owner only.
+OWNER_BOUND = "(SELECT orkestra_owner_tenant())"
+TENANT_POLICIES = ("tenant", "owner", "read_across", "platform_write")
 
 
 class TenantPolicy(models.BaseConstraint):
     """ENABLE and FORCE row-level security: rows of the bound tenant only, for reading and for writing.
 
-    The owner is named too, or a data migration would silently change nothing. The platform role reads across tenants
+    The owner has a policy too, or a data migration would silently change nothing. The platform role reads across tenants
     and writes only where it is bound; the sealer reads across and has grants on the audit tables alone.
     """
 
     def create_sql(self, model: Any, schema_editor: Any) -> Statement:  # type: ignore[override]
         table = schema_editor.quote_name(model._meta.db_table)
-        own = f"tenant_id = {BOUND}"
+        own, owners = f"tenant_id = {BOUND}", f"tenant_id = {OWNER_BOUND}"
         return Statement(
             f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; "
             f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY; "
-            f"CREATE POLICY tenant ON {table} TO {APP}, {OWNER}, {SEALER} USING ({own}) WITH CHECK ({own}); "
+            f"CREATE POLICY tenant ON {table} TO {APP}, {SEALER} USING ({own}) WITH CHECK ({own}); "
+            f"CREATE POLICY owner ON {table} TO {OWNER} USING ({owners}) WITH CHECK ({owners}); "
             f"CREATE POLICY read_across ON {table} FOR SELECT TO {PLATFORM}, {SEALER} USING (true); "
             f"CREATE POLICY platform_write ON {table} TO {PLATFORM} USING ({own}) WITH CHECK ({own})",
             table=Table(model._meta.db_table, schema_editor.quote_name),

@@ -210,7 +210,14 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "signed_context",
         _("Signed tenant context"),
-        _("Injected SQL could bind another tenant; signing the context ends that."),
+        _(
+            "The tenant and the person bound to a statement are signed with a key that no working role can read; the "
+            "database refuses any other value, and the refusal is an audit entry."
+        ),
+        True,
+        "trust.signed_context",
+        ("apps/tenants/signing.py", "apps/tenants/bound.py", "apps/tenants/migrations/0002_signed_context.py"),
+        ("tests/attack/test_the_signed_context.py",),
     ),
     Claim("ai", _("AI budget and ledger"), _("There is no AI in Orkestra yet.")),
     Claim("csp_reports", _("CSP reports"), _("Violations of the policy are not collected.")),

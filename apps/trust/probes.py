@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import jwt
+import psycopg
 import structlog
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
@@ -20,6 +21,7 @@ from apps.accounts.doors import RULES, Door, rule_of
 from apps.accounts.headers import HEADERS
 from apps.approvals.models import Decision
 from apps.tenants import catalogue, clock
+from apps.tenants.backend.base import FORGED
 from apps.tenants.context import current
 from apps.tenants.ids import new_id
 from apps.tenants.roles import APP
@@ -28,6 +30,7 @@ from apps.tenants.slots import Finding, Probe, slots
 from .claims import Claim
 
 log = structlog.get_logger(__name__)
+FORGED_CONTEXT = f"SET LOCAL orkestra.bound = 'probe.{UUID(int=1)}..9999999999.{'0' * 64}'; SELECT orkestra_tenant()"
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,26 @@ def role() -> Finding:
     return Finding(name == APP and not powerful and not owned, _("This page was read as %(role)s.") % {"role": name})
 
 
+def signed_context() -> Finding:
+    """Bind a value of our own making on this very connection, past the code that signs, and try to read a key."""
+    connection.ensure_connection()
+    raw = connection.connection
+    seen = []
+    for sql in (FORGED_CONTEXT, "SELECT 1 FROM tenants_contextkey"):
+        try:
+            with raw.transaction():
+                raw.execute(sql)
+        except psycopg.Error as error:
+            seen.append(error.sqlstate)
+        else:
+            seen.append("")
+    return Finding(
+        seen == [FORGED, "42501"],
+        _("A context without our signature, and reading a key, were answered by errors %(seen)s.")
+        % {"seen": ", ".join(str(state or _("none")) for state in seen)},
+    )
+
+
 def short_tokens() -> Finding:
     """Sign a token as sign-in would, and read back what it says."""
     now = clock.now()
@@ -122,6 +145,7 @@ def headers() -> Finding:
 
 PROBES = (
     Probe("trust.wall", wall),
+    Probe("trust.signed_context", signed_context),
     Probe("trust.role", role),
     Probe("trust.tokens", short_tokens),
     Probe("trust.doors", doors),

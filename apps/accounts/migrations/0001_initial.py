@@ -7,11 +7,10 @@ import apps.tenants.policies
 import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
-from apps.tenants.policies import PERSON
+from apps.tenants.policies import PERSON, UNBOUND
 from apps.tenants.roles import APP, OWNER, PLATFORM
 
 
-UNBOUND = "(SELECT orkestra_tenant()) IS NULL"
 # Before a tenant is known, a person sees their own memberships and the tenants these name, and nothing else.
 POLICIES = f"""
 CREATE POLICY own_memberships ON accounts_member FOR SELECT TO {APP} USING ({UNBOUND} AND user_id = {PERSON});
@@ -31,9 +30,10 @@ def guard(table: str, policy: str, rule: str) -> migrations.RunSQL:
     """Row-level security on a table without a tenant; Super Admins read across."""
     return migrations.RunSQL(
         f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; ALTER TABLE {table} FORCE ROW LEVEL SECURITY; "
-        f"CREATE POLICY {policy} ON {table} TO {APP}, {OWNER} USING ({rule}) WITH CHECK ({rule}); "
+        f"CREATE POLICY {policy} ON {table} TO {APP} USING ({rule}) WITH CHECK ({rule}); "
+        f"CREATE POLICY owner ON {table} TO {OWNER} USING (true); "
         f"CREATE POLICY read_across ON {table} FOR SELECT TO {PLATFORM} USING (true)",
-        f"DROP POLICY {policy} ON {table}; DROP POLICY read_across ON {table}",
+        f"DROP POLICY {policy} ON {table}; DROP POLICY owner ON {table}; DROP POLICY read_across ON {table}",
     )
 
 

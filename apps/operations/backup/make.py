@@ -17,6 +17,7 @@ from .tools import program, run
 
 HEADS = "SELECT DISTINCT ON (tenant_id) tenant_id::text, seq, encode(chain, 'hex') FROM audit_seal ORDER BY tenant_id, seq DESC"
 TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY relname"
+KEYS = "tenants_contextkey"  # a backup gives no key away; the next migrate makes one from the installation's secret
 
 
 def make(folder: Path, *, url: str, attachments: Path) -> Path:
@@ -52,10 +53,8 @@ def _dump(target: Path, url: str) -> dict[str, Any]:
         tool = program("pg_dump", server)
         told = {"server": server, "migrations": _migrations(connection), "rows": _rows(connection)}
         told["heads"] = {row[0]: [row[1], row[2]] for row in connection.execute(HEADS)}
-        run(
-            [tool, "--format=custom", "--no-owner", "--schema=public", f"--snapshot={snapshot}", f"--file={target}"],
-            url,
-        )
+        command = [tool, "--format=custom", "--no-owner", "--schema=public", f"--exclude-table-data={KEYS}"]
+        run([*command, f"--snapshot={snapshot}", f"--file={target}"], url)
     return told
 
 
@@ -64,7 +63,7 @@ def _migrations(connection: psycopg.Connection[Any]) -> list[list[str]]:
 
 
 def _rows(connection: psycopg.Connection[Any]) -> dict[str, int]:
-    names = [name for (name,) in connection.execute(TABLES)]
+    names = [name for (name,) in connection.execute(TABLES) if name != KEYS]
     counted = {}
     for name in names:
         row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(name))).fetchone()

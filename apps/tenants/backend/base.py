@@ -1,15 +1,15 @@
 """PostgreSQL as Django knows it, with the tenant bound to every statement.
 
-`SET LOCAL …; SET LOCAL …; <statement>` travels as one message: no extra round trip and no session state, so it is right
-in autocommit, inside savepoints and through a pooler in transaction mode. Every statement is prefixed, not the first
-only, because a rollback to a savepoint undoes SET LOCAL.
+`SET LOCAL …; <statement>` travels as one message: no extra round trip and no session state, so it is right in
+autocommit, inside savepoints and through a pooler in transaction mode. Every statement is prefixed, not the first only,
+because a rollback to a savepoint undoes SET LOCAL. What is bound is signed (context_keys.py), and the policies verify
+it: a statement that was smuggled into ours cannot bind another tenant.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -17,39 +17,50 @@ from django.db import DatabaseError
 from django.db.backends.postgresql import base, features
 from psycopg.pq import TransactionStatus
 
+from ..bound import bound_value
 from ..context import current
 from ..limits import OverLimit
+from ..security_events import Kind, security_event
 from .schema import SchemaEditor
 
 Execute = Callable[..., Any]
 OVER_LIMIT = "OR402"  # what our triggers raise where a tenant's limit would be passed
+FORGED = "OR403"  # what the policies raise for a bound context that is not ours, or not any more
 
 
-@lru_cache(maxsize=4096)
-def binding(tenant: UUID | None, user: UUID | None) -> str:
-    """The statements that bind a tenant and a person; empty values where there is none, which match no row."""
-    for value in (tenant, user):
+def binding(connection: Any) -> str:
+    """The statement that binds the context in force, for this wrapper's role; empty where the owner acts for nobody.
+
+    The owner binds a bare tenant: it could take the wall down anyway, and its own policies are the only ones that
+    read it.
+    """
+    acting = current()
+    for value in (acting.tenant, acting.user):
         if value is not None and not isinstance(value, UUID):
             raise TypeError(f"A context holds UUIDs, not {type(value).__name__}.")
-    return f"SET LOCAL orkestra.tenant = '{tenant or ''}'; SET LOCAL orkestra.person = '{user or ''}'; "
+    if connection.alias == "owner":
+        return f"SET LOCAL orkestra.tenant = '{acting.tenant}'; " if acting.tenant else ""
+    return f"SET LOCAL orkestra.bound = '{bound_value(connection.connection, acting.tenant, acting.user)}'; "
 
 
 def bind(execute: Execute, sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
     """The execute wrapper that every connection carries."""
     connection = context["connection"]
-    acting = current()
-    if connection.alias == "owner" and acting.tenant is None:
-        return execute(sql, params, many, context)
-    raw = context["cursor"].cursor
-    status = connection.connection.info.transaction_status
-    if status == TransactionStatus.INERROR:
+    if connection.connection.info.transaction_status == TransactionStatus.INERROR:
         # Only ROLLBACK is accepted here, and a prefix would make it fail.
         return execute(sql, params, many, context)
-    bound = binding(acting.tenant, acting.user)
-    if many or connection.settings_dict.get("BIND_MODE") == "transaction":
-        return _bind_beside(execute, sql, params, many, context, bound)
-    text = sql if isinstance(sql, str) else sql.as_string(connection.connection)
-    result = execute(bound + text, params, many, context)
+    bound = binding(connection)
+    if not bound:
+        return execute(sql, params, many, context)
+    try:
+        if many or connection.settings_dict.get("BIND_MODE") == "transaction":
+            return _bind_beside(execute, sql, params, many, context, bound)
+        text = sql if isinstance(sql, str) else sql.as_string(connection.connection)
+        result = execute(bound + text, params, many, context)
+    except DatabaseError as error:
+        tell_of_forgery(error, connection.alias)
+        raise
+    raw = context["cursor"].cursor
     while raw.nextset():
         pass
     return result
@@ -66,13 +77,31 @@ def _bind_beside(execute: Execute, sql: Any, params: Any, many: bool, context: d
     return execute(sql, params, many, context)
 
 
+def tell_of_forgery(error: DatabaseError, alias: str) -> None:
+    """Raise the security event where the database refused a forged or expired context; it is recorded by who watches."""
+    if _sqlstate(error) == FORGED:
+        acting = current()
+        security_event(
+            Kind.CONTEXT_FORGED,
+            reason=_detail(error),
+            role=alias,
+            tenant=str(acting.tenant) if acting.tenant else None,
+            user=str(acting.user) if acting.user else None,
+            request_id=acting.request_id,
+        )
+
+
+def _sqlstate(error: DatabaseError) -> str | None:
+    return getattr(error.__cause__, "sqlstate", None)
+
+
+def _detail(error: DatabaseError) -> str:
+    return getattr(getattr(error.__cause__, "diag", None), "message_detail", None) or ""
+
+
 def _translated(error: DatabaseError) -> Exception:
     """Our own SQLSTATE as the refusal it is; anything else as it came."""
-    cause = error.__cause__
-    if getattr(cause, "sqlstate", None) != OVER_LIMIT:
-        return error
-    detail = getattr(getattr(cause, "diag", None), "message_detail", None)
-    return OverLimit(json.loads(detail or "{}"))
+    return OverLimit(json.loads(_detail(error) or "{}")) if _sqlstate(error) == OVER_LIMIT else error
 
 
 class DatabaseFeatures(features.DatabaseFeatures):
@@ -94,6 +123,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         try:
             super()._commit()  # type: ignore[misc]
         except DatabaseError as error:
+            tell_of_forgery(error, self.alias)
             raise _translated(error) from error
 
     def chunked_cursor(self) -> Any:

@@ -6,27 +6,33 @@ from django.db import migrations, models
 
 from apps.tenants.context import as_system
 from apps.tenants.models import PLATFORM_TENANT_ID
-from apps.tenants.policies import BOUND
+from apps.tenants.policies import BOUND, OWNER_BOUND
 from apps.tenants.roles import APP, OWNER, PLATFORM, SEALER
 
 
+# Unsigned here; 0002 replaces all but the owner's, which the policies of other rooms need from the first on.
 FUNCTIONS = """
 CREATE FUNCTION orkestra_tenant() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
   AS $$ SELECT nullif(current_setting('orkestra.tenant', true), '')::uuid $$;
 CREATE FUNCTION orkestra_user() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
   AS $$ SELECT nullif(current_setting('orkestra.person', true), '')::uuid $$;
+CREATE FUNCTION orkestra_before_tenant() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+  AS $$ SELECT orkestra_tenant() IS NULL $$;
+CREATE FUNCTION orkestra_owner_tenant() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
+  AS $$ SELECT nullif(current_setting('orkestra.tenant', true), '')::uuid $$;
 """
-DROP_FUNCTIONS = "DROP FUNCTION orkestra_tenant(); DROP FUNCTION orkestra_user();"
+DROP_FUNCTIONS = "DROP FUNCTION orkestra_tenant(); DROP FUNCTION orkestra_user(); DROP FUNCTION orkestra_before_tenant(); DROP FUNCTION orkestra_owner_tenant();"
 
 # The list of tenants is no tenant's, but each row is shown only where that tenant is bound.
 POLICIES = f"""
 ALTER TABLE tenants_tenant ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenants_tenant FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON tenants_tenant TO {APP}, {OWNER} USING (id = {BOUND}) WITH CHECK (id = {BOUND});
+CREATE POLICY tenant ON tenants_tenant TO {APP} USING (id = {BOUND}) WITH CHECK (id = {BOUND});
+CREATE POLICY owner ON tenants_tenant TO {OWNER} USING (id = {OWNER_BOUND}) WITH CHECK (id = {OWNER_BOUND});
 CREATE POLICY read_across ON tenants_tenant FOR SELECT TO {PLATFORM}, {SEALER} USING (true);
 CREATE POLICY platform_write ON tenants_tenant TO {PLATFORM} USING (id = {BOUND}) WITH CHECK (id = {BOUND});
 """
-DROP_POLICIES = "DROP POLICY tenant ON tenants_tenant; DROP POLICY read_across ON tenants_tenant; DROP POLICY platform_write ON tenants_tenant;"
+DROP_POLICIES = "DROP POLICY tenant ON tenants_tenant; DROP POLICY owner ON tenants_tenant; DROP POLICY read_across ON tenants_tenant; DROP POLICY platform_write ON tenants_tenant;"
 
 
 def make_platform_tenant(apps, schema_editor):

@@ -1,4 +1,4 @@
-"""Migrate as the owner, grant what is declared, and check the wall."""
+"""Migrate as the owner, grant what is declared, see that there is a context key, and check the wall."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import connections
 
+from apps.tenants import context_keys
 from apps.tenants.catalogue import apply_grants, faults
 
 
@@ -24,6 +25,7 @@ class Command(migrate.Command):
         if not whole:
             return
         apply_grants()
+        context_keys.ensure()
         if found := faults("owner"):
             raise CommandError("The wall between tenants does not stand:\n  " + "\n  ".join(found))
         self.stdout.write(self.style.SUCCESS("The wall between tenants stands."))

@@ -1,0 +1,5 @@
+"""What the log says of the wall itself."""
+
+from django.utils.translation import gettext_lazy as _
+
+ACTIONS = {"context.forged": _("Tried to bind a tenant without its signature")}
