@@ -22,6 +22,7 @@ urlpatterns = [
     path("t/<slug:tenant>/", include("apps.accounts.urls")),
     path("t/<slug:tenant>/", include("apps.billing.urls")),
     path("t/<slug:tenant>/", include("apps.flags.urls")),
+    path("t/<slug:tenant>/", include("apps.comms.urls")),
     path("t/<slug:tenant>/", include("apps.audit.urls")),
 ]
 

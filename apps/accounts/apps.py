@@ -30,4 +30,5 @@ class AccountsConfig(AppConfig):
         slots.heartbeats.add(Heartbeat("accounts.revocations", revocation.copy_to_cache))
         slots.actor_names = people.actor_names
         slots.memberships = people.memberships_of
+        slots.owners = people.owners
         slots.has_second_factor = second_factor.is_set_up

@@ -8,14 +8,22 @@ from uuid import UUID
 from django.http import HttpRequest
 
 from apps.tenants.context import TenantContext, current, tenant_context
+from apps.tenants.slots import Recipient
 
 from .models import Member
+from .rules import Role
 
 
 def actor_names(ids: set[UUID]) -> dict[UUID, str]:
     """Member id -> name, for the members of the tenant in force."""
     rows = Member.objects.filter(pk__in=ids).select_related("user")
     return {member.pk: member.name for member in rows}
+
+
+def owners() -> list[Recipient]:
+    """The active owners of the tenant in force."""
+    rows = Member.objects.active().filter(role=Role.OWNER).select_related("user").order_by("joined_at")
+    return [Recipient(member.user_id, member.email, member.name) for member in rows]
 
 
 def memberships_of(request: HttpRequest) -> list[Any]:

@@ -1,10 +1,14 @@
-"""The jobs of the outbox."""
+"""The jobs of mails and webhooks."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
+from procrastinate.contrib.django import app
+
+from apps.tenants.context import TenantContext, as_system, tenant_context
 from apps.tenants.jobs import RetryStrategy, tenant_task
+from apps.tenants.models import Tenant
 
 from . import actions
 
@@ -16,3 +20,20 @@ RETRY = RetryStrategy(max_attempts=actions.MAX_ATTEMPTS, exponential_wait=4, ret
 def send_mail(*, message_id: str) -> None:
     """Hand one mail of the outbox to the mail server."""
     actions.deliver(UUID(message_id))
+
+
+@tenant_task(name="comms.deliver_webhook", queue="webhooks")
+def deliver_webhook(*, delivery_id: str) -> None:
+    """Tell one endpoint about one event; what fails is promised again by the attempt itself."""
+    actions.attempt(UUID(delivery_id))
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(name="comms.prune_webhooks", queue="mail", queueing_lock="comms.prune_webhooks")
+def prune_webhooks(timestamp: int) -> None:
+    """Forget old deliveries, tenant by tenant."""
+    with tenant_context(TenantContext(platform=True, credential="system")):
+        tenants = list(Tenant.objects.values_list("pk", flat=True))
+    for tenant in tenants:
+        with as_system(tenant):
+            actions.prune()

@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 SEAL_EVERY_SECONDS = 0.5
 HEARTBEAT_SECONDS = 1.0
 MOST_RUNS_OF_ONE_JOB = 5
+# Queues whose jobs wait for strangers, each with a worker of its own: they must not hold up mail and everything else.
+SLOW_QUEUES = {"webhooks": 4}
 STOP_SECONDS = 10
 
 
@@ -36,22 +38,15 @@ async def _run(dsn: str, concurrency: int, stalled_after: int) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     halt = threading.Event()
-    connector = PsycopgConnector(conninfo=dsn, min_size=1, max_size=concurrency + 3)
+    connector = PsycopgConnector(conninfo=dsn, min_size=1, max_size=concurrency + sum(SLOW_QUEUES.values()) + 6)
     worker_app: App = app.with_connector(connector)
+    quick = sorted({task.queue for task in worker_app.tasks.values()} - set(SLOW_QUEUES) | {"default"})
     async with worker_app.open_async():
         parts: set[asyncio.Task[Any]] = {
-            asyncio.create_task(
-                worker_app.run_worker_async(
-                    concurrency=concurrency,
-                    install_signal_handlers=False,
-                    listen_notify=True,
-                    fetch_job_polling_interval=5,
-                    delete_jobs="successful",
-                    update_heartbeat_interval=stalled_after / 3,
-                    stalled_worker_timeout=stalled_after,
-                    shutdown_graceful_timeout=STOP_SECONDS,
-                ),
-                name="jobs",
+            asyncio.create_task(_work(worker_app, quick, concurrency, stalled_after), name="jobs"),
+            *(
+                asyncio.create_task(_work(worker_app, [name], several, stalled_after), name=name)
+                for name, several in SLOW_QUEUES.items()
             ),
             asyncio.create_task(asyncio.to_thread(_seal_until, halt), name="sealer"),
             asyncio.create_task(asyncio.to_thread(_beat_until, halt), name="heartbeats"),
@@ -69,6 +64,21 @@ async def _run(dsn: str, concurrency: int, stalled_after: int) -> int:
     for part in done:
         log.error("worker_part_ended", part=part.get_name(), error=repr(part.exception()))
     return 1
+
+
+async def _work(worker_app: App, queues: list[str], concurrency: int, stalled_after: int) -> None:
+    """Work off these queues."""
+    await worker_app.run_worker_async(
+        queues=queues,
+        concurrency=concurrency,
+        install_signal_handlers=False,
+        listen_notify=True,
+        fetch_job_polling_interval=5,
+        delete_jobs="successful",
+        update_heartbeat_interval=stalled_after / 3,
+        stalled_worker_timeout=stalled_after,
+        shutdown_graceful_timeout=STOP_SECONDS,
+    )
 
 
 def _seal_until(halt: threading.Event) -> None:

@@ -111,6 +111,15 @@ class Watcher:
     run: Callable[[SecurityEvent], None]
 
 
+@dataclass(frozen=True)
+class Recipient:
+    """Somebody to whom a mail can go."""
+
+    user_id: UUID
+    email: str
+    name: str
+
+
 class Slot(Generic[T]):
     """An ordered set of entries by key; a key taken twice is a bug and raises."""
 
@@ -137,13 +146,17 @@ def _no_memberships(request: HttpRequest) -> list[Any]:
     return []
 
 
+def _nobody() -> list[Recipient]:
+    return []
+
+
 def _unknown_factor(user: UUID) -> bool:
     return True
 
 
 @dataclass
 class Slots:
-    """All slots. `actor_names` turns member ids into the names that pages show."""
+    """All slots. `actor_names` turns member ids into the names that pages show; `owners` are those of the tenant in force."""
 
     settings_pages: Slot[SettingsPage] = field(default_factory=Slot)
     navigation: Slot[NavigationItem] = field(default_factory=Slot)
@@ -156,6 +169,7 @@ class Slots:
     explain_limit: Callable[[dict[str, Any]], dict[str, Any]] = dict
     actor_names: Callable[[set[UUID]], dict[UUID, str]] = _no_names
     memberships: Callable[[HttpRequest], list[Any]] = _no_memberships
+    owners: Callable[[], list[Recipient]] = _nobody
     has_second_factor: Callable[[UUID], bool] = _unknown_factor
 
 

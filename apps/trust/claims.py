@@ -208,6 +208,18 @@ CLAIMS: tuple[Claim, ...] = (
         ("tests/api/test_flags.py",),
     ),
     Claim(
+        "webhooks_out",
+        _("Outbound webhooks"),
+        _(
+            "Submission and decision events go over HTTPS to public addresses only, signed by a secret that is stored "
+            "encrypted; each is tried again for about a day, and every attempt stands in a log."
+        ),
+        True,
+        "comms.webhooks_out",
+        ("apps/comms/actions/delivering.py", "apps/tenants/egress.py", "apps/tenants/encryption.py"),
+        ("tests/faults/test_webhooks.py", "tests/api/test_webhooks_out.py", "tests/attack/test_the_way_out.py"),
+    ),
+    Claim(
         "signed_context",
         _("Signed tenant context"),
         _(
@@ -222,7 +234,6 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("ai", _("AI budget and ledger"), _("There is no AI in Orkestra yet.")),
     Claim("csp_reports", _("CSP reports"), _("Violations of the policy are not collected.")),
     Claim("webhooks_in", _("Inbound webhooks"), _("No webhook is received.")),
-    Claim("webhooks_out", _("Outbound webhooks"), _("No webhook is sent.")),
     Claim("sso", _("Single sign-on"), _("People sign in by e-mail and password, and no identity provider is asked.")),
     Claim("passkeys", _("Passkeys"), _("The second factor is an authenticator app; passkeys are not taken.")),
     Claim(

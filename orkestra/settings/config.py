@@ -31,6 +31,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("ORKESTRA_PUBLIC_URL", "address people use in their browser"),
     Variable("ORKESTRA_DEBUG", "1 shows tracebacks; never in production", "0"),
     Variable("ORKESTRA_SECRET_KEY", "Django's key for sessions and reset links", secret=True),
+    Variable("ORKESTRA_SECRET_KEY_OLD", "earlier secret keys, by spaces: what they sealed stays readable", secret=True),
     Variable("ORKESTRA_SIGNING_KEY", "Ed25519 private key (PEM) that signs access tokens", secret=True),
     Variable("ORKESTRA_SECURITY_CONTACT", "address in security.txt", "security@orkestra.ai"),
     Variable("ORKESTRA_TRUSTED_PROXIES", "how many proxies stand in front", "0"),

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import Member
 from apps.accounts.rules import MATRIX, Role
 from apps.audit.actions import record
+from apps.comms.actions import publish_event
 from apps.tenants import clock
 from apps.tenants.context import current_tenant
 from apps.tenants.models import Tenant
@@ -181,9 +182,20 @@ def end(case: Case, state: CaseState) -> Case:
     case.state, case.closed_at = state, clock.now()
     case.save()
     record(f"case.{state.value}", _subject(case), facts={"state": state.value, "round": case.round})
+    publish_event(f"submission.{state.value}", **told(case))
     if state is not CaseState.WITHDRAWN:
         mails.case_decided(case)
     return case
+
+
+def told(case: Case) -> dict[str, Any]:
+    """What webhooks hear about a case: which subject it is of, and its state."""
+    return {
+        "submission": case.subject_id,
+        "form": case.collection_id,
+        "reference": case.reference,
+        "state": str(case.state),
+    }
 
 
 def _subject(case: Case) -> Any:

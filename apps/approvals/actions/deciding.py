@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import Member
 from apps.audit.actions import record
+from apps.comms.actions import publish_event
 from apps.tenants import clock
 from apps.tenants.refusals import Conflict, Forbidden, Invalid, NotFound
 
@@ -16,7 +17,7 @@ from .. import mails
 from ..models import Assignment, AssignmentState, Case, CaseState, CaseStep, Decision, StepState, Verdict
 from ..rules.definition import Quorum, QuorumKind
 from ..rules.quorum import Outcome, outcome
-from .cases import DECIDING_ROLES, advance, close_open_steps, end
+from .cases import DECIDING_ROLES, advance, close_open_steps, end, told
 
 LONGEST_REASON = 4000
 
@@ -49,6 +50,7 @@ def decide(assignment: Assignment, *, by: Member, verdict: str, revision: UUID, 
     assignment.save()
     facts = {"verdict": verdict, "step": step.key, "revision": str(revision), "sha256": case.subject_sha256}
     record("submission.decided", mails.subject_of(case), decision, facts=facts)
+    publish_event("decision.made", **told(case), decision=decision.pk, step=step.key, verdict=verdict)
     _count(case, step, Verdict(verdict))
     return decision
 
@@ -112,4 +114,5 @@ def _send_back(case: Case) -> None:
     case.state = CaseState.CHANGES_REQUESTED
     case.save()
     record("case.sent_back", mails.subject_of(case), facts={"round": case.round})
+    publish_event("submission.changes_requested", **told(case))
     mails.changes_asked(case)

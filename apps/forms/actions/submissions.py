@@ -12,6 +12,7 @@ from apps.accounts.models import Member
 from apps.approvals import actions as approvals
 from apps.audit import canonical
 from apps.audit.actions import record
+from apps.comms.actions import publish_event
 from apps.tenants import clock
 from apps.tenants.context import current_tenant
 from apps.tenants.ids import new_id
@@ -119,6 +120,8 @@ def _open(submission: Submission, answers: Answers, reference: str, by: Member) 
     submission.title = title_of(submission, spec, answers.data)
     submission.draft_data, submission.changed_at = {}, now
     record("submission.sent", submission, revision, facts={"revision": number, "sha256": sha256})
+    told = {"submission": submission.pk, "form": submission.form_id, "reference": reference, "state": "in_review"}
+    publish_event("submission.sent", **told, revision=number)
     subject: dict[str, Any] = {
         "subject_revision": revision.pk,
         "subject_sha256": sha256,

@@ -38,6 +38,9 @@ LOOKS: dict[str, tuple[str, str]] = {
     "unknown": ("warn", "circle-question-mark"),
     "overdue": ("bad", "clock"),
     "due": ("warn", "clock"),
+    "queued": ("info", "clock"),
+    "delivered": ("good", "check"),
+    "dead": ("bad", "x"),
 }
 
 

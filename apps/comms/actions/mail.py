@@ -12,9 +12,12 @@ from django.db import transaction
 from django.template.loader import render_to_string
 
 from apps.tenants import clock
+from apps.tenants.context import current_tenant
 from apps.tenants.jobs import defer
+from apps.tenants.models import Tenant
+from apps.tenants.slots import slots
 
-from .models import OutboxMessage, OutboxState
+from ..models import OutboxMessage, OutboxState
 
 MAX_ATTEMPTS = 8
 SECRET_TEMPLATES = frozenset({"account/mail/password_reset"})
@@ -78,3 +81,13 @@ def _hand_over(message: OutboxMessage) -> str | None:
     except (OSError, smtplib.SMTPException) as error:
         return f"{type(error).__name__}: {error}"
     return None
+
+
+def tell_owners(template: str, page: str, dedupe: str, context: Mapping[str, object]) -> None:
+    """The same mail to each owner of the tenant in force, with a link to one of its pages."""
+    tenant = Tenant.objects.get(pk=current_tenant())
+    link = f"{settings.PUBLIC_URL}/t/{tenant.slug}/{page}"
+    for owner in slots.owners():
+        own = {"name": owner.name, "tenant": tenant.name, "link": link, **context}
+        key = f"{dedupe}:{owner.user_id}"
+        queue_mail(to=owner.email, template=template, context=own, dedupe=key, user_id=owner.user_id)

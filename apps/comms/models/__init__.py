@@ -1,0 +1,15 @@
+"""Mail that goes out, webhooks that go out, and webhooks that come in."""
+
+from .outbox import OutboxMessage, OutboxState
+from .webhooks import DeliveryState, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookSecret
+
+__all__ = [
+    "DeliveryState",
+    "OutboxMessage",
+    "OutboxState",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEvent",
+    "WebhookSecret",
+]
