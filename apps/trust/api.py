@@ -25,6 +25,21 @@ class ControlSerializer(serializers.Serializer[Any]):
     checked_at = serializers.DateTimeField()
 
 
+class ControlsSerializer(serializers.Serializer[Any]):
+    controls = ControlSerializer(many=True)
+
+
+class MissingSerializer(serializers.Serializer[Any]):
+    key = serializers.CharField()
+    title = serializers.CharField()
+    sentence = serializers.CharField()
+
+
+class ClaimsSerializer(serializers.Serializer[Any]):
+    live = ControlSerializer(many=True)
+    not_built_yet = MissingSerializer(many=True)
+
+
 def as_json(found: Checked) -> dict[str, Any]:
     claim = found.claim
     return {
@@ -42,14 +57,14 @@ class Public(APIView):
 
 
 class ControlsView(Public):
-    @extend_schema(responses=ControlSerializer(many=True), auth=[])
+    @extend_schema(responses=ControlsSerializer, auth=[])
     def get(self, request: Request) -> Response:
         """The five controls of the home page, each checked now."""
         return Response({"controls": [as_json(found) for found in controls()]})
 
 
 class ClaimsView(Public):
-    @extend_schema(responses=ControlSerializer(many=True), auth=[])
+    @extend_schema(responses=ClaimsSerializer, auth=[])
     def get(self, request: Request) -> Response:
         """Every claim: live ones checked now, and what is not built yet."""
         missing = [
