@@ -29,4 +29,5 @@ urlpatterns = [
 handler400 = "apps.accounts.views.bad_request"
 handler403 = "apps.accounts.views.forbidden"
 handler404 = "apps.accounts.views.not_found"
+handler429 = "apps.accounts.views.too_many"
 handler500 = "apps.accounts.views.server_error"

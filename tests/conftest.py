@@ -15,7 +15,7 @@ from django.db import connections
 from django.test import Client
 from rest_framework.test import APIClient
 
-from apps.accounts.models import Member, User
+from apps.accounts.models import Kept, Member, User
 from apps.accounts.tokens import issue_access
 from apps.tenants import clock
 from apps.tenants.ids import new_id
@@ -53,6 +53,7 @@ def _real_database(request: pytest.FixtureRequest) -> Iterator[None]:
     request.getfixturevalue("django_db_setup")
     with request.getfixturevalue("django_db_blocker").unblock():
         cache.clear()
+        Kept.objects.all().delete()  # all tests come from one address
         yield
 
 

@@ -15,7 +15,7 @@ from apps.comms.actions import queue_mail
 from apps.tenants.context import as_system
 from apps.tenants.models import PLATFORM_TENANT_ID
 
-from . import actions
+from . import actions, limits
 from .models import User
 
 MAILS = {"account/email/password_reset_key": "account/mail/password_reset"}
@@ -25,6 +25,26 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """People come by invitation of a tenant, or as the first owner of one."""
         return False
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Count a try before the password is looked at. Raises TooMany."""
+        account = str(credentials.get("email") or credentials.get("username") or "").strip().lower()
+        address = limits.address_of(request)
+        self._tries = [
+            (limits.GUESSES_AT_ACCOUNT_FROM_ADDRESS, f"{account}:{address}"),
+            (limits.GUESSES_AT_ACCOUNT, account),
+            (limits.GUESSES_FROM_ADDRESS, address),
+        ]
+        for limit, subject in self._tries:
+            limits.spend(limit, subject)
+
+    def _rollback_login_failed_rl_usage(self) -> None:
+        """The password was right: these tries were no guesses."""
+        for limit, subject in getattr(self, "_tries", []):
+            limits.give_back(limit, subject)
+
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+        """After a reset by mail allauth lets the account try again at once; here the window simply runs out."""
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Queue the reset link in the platform's outbox; mails to unknown addresses are not sent at all."""

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from allauth.account.adapter import get_adapter
-from django.core.exceptions import ValidationError
 from django.urls import path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -69,11 +68,8 @@ class TokenView(PublicView):
 
 
 def _authenticate(request: Request, email: str, password: str) -> User:
-    """The person, or NotSignedIn; the same words for a wrong address and a wrong password. Rate-limited by allauth."""
-    try:
-        user = get_adapter().authenticate(request._request, email=email, password=password)
-    except ValidationError as refused:
-        raise NotSignedIn(refused.messages[0], code="too_many_tries") from None
+    """The person, or NotSignedIn; the same words for a wrong address and a wrong password. Raises TooMany."""
+    user = get_adapter().authenticate(request._request, email=email, password=password)
     if not isinstance(user, User) or not user.is_active:
         raise NotSignedIn("The e-mail address and the password do not match.", code="wrong_credentials")
     return user

@@ -17,7 +17,7 @@ class AccountsConfig(AppConfig):
         from apps.audit.catalogue import register
         from apps.tenants.slots import Heartbeat, Probe, SettingsPage, slots
 
-        from . import people, probes, revocation, schema, second_factor  # noqa: F401  registers the bearer scheme
+        from . import limits, people, probes, revocation, schema, second_factor  # noqa: F401  registers the bearer scheme
         from .audit_actions import ACTIONS
 
         register(ACTIONS)
@@ -27,6 +27,7 @@ class AccountsConfig(AppConfig):
         slots.probes.add(Probe("accounts.revocation", probes.revoked))
         slots.probes.add(Probe("accounts.roles", probes.roles))
         slots.probes.add(Probe("accounts.second_factor", probes.second_factor))
+        slots.heartbeats.add(Heartbeat("accounts.limits", limits.forget_old))
         slots.heartbeats.add(Heartbeat("accounts.revocations", revocation.copy_to_cache))
         slots.actor_names = people.actor_names
         slots.memberships = people.memberships_of

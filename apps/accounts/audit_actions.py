@@ -12,6 +12,7 @@ ACTIONS = {
     "token.refused": _("Refused to issue a token"),
     "token.reused": _("A used refresh token came back; its family is revoked"),
     "token.revoked": _("Revoked a refresh token"),
+    "limit.passed": _("Refused further tries"),
     "signing_key.rotated": _("Changed the key that signs access tokens"),
     "tenant.created": _("Created the tenant"),
     "member.added": _("Added a member"),

@@ -21,7 +21,7 @@ from apps.tenants.freshness import NotFresh
 from apps.tenants.refusals import Forbidden, NotFound, NotSignedIn, Problem, TooLarge
 from apps.tenants.slots import slots
 
-from . import second_factor, step_up, tokens
+from . import limits, second_factor, step_up, tokens
 from .answers import problem_answer
 from .doors import TENANT_PATH, Door, Rule, is_api, rule_of
 from .models import Member, User
@@ -73,6 +73,7 @@ def identify(request: HttpRequest) -> TenantContext:
     _check_method(request, rule)
     _check_size(request)
     if rule.door is Door.PUBLIC:
+        limits.spend_at_door(request)
         return current()
     if is_api(request.path_info):
         return _by_token(request, rule.door)

@@ -240,6 +240,15 @@ class SigningKey(models.Model):
     retired_at = models.DateTimeField(null=True)
 
 
+class Kept(models.Model):
+    """A count or a small value for a short time, by the hash of its name. Global: it is asked before anybody is known."""
+
+    key = models.CharField(primary_key=True, max_length=64)
+    count = models.PositiveIntegerField(default=0)
+    value = models.TextField(blank=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+
 class RevokedKind(models.TextChoices):
     FAMILY = "family", _("token family")
     USER = "user", _("person")

@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet
@@ -18,6 +17,7 @@ from django.http import HttpRequest
 
 from apps.tenants.refusals import NotSignedIn
 
+from . import limits
 from .models import User
 
 
@@ -53,20 +53,18 @@ def is_set_up(user: UUID) -> bool:
 def demand(request: HttpRequest, user: User, code: str) -> str:
     """The `amr` of a sign-in by password and, where the person has one, second factor.
 
-    Raises NotSignedIn: otp_required without a code, otp_wrong for a wrong or used one, too_many_tries.
+    Raises NotSignedIn: otp_required without a code, otp_wrong for a wrong or used one; TooMany.
     """
     if not has_one(user):
         return "pwd"
     if not code:
         raise NotSignedIn("Send the code of your authenticator app as `otp`.", code="otp_required")
-    usage = ratelimit.consume(request, app="allauth.account", action="login_failed", key=f"otp:{user.pk}")
-    if not usage:
-        raise NotSignedIn("Too many wrong codes; wait a few minutes.", code="too_many_tries")
+    limits.spend(limits.SECOND_FACTOR_GUESSES, str(user.pk))
     for found in Authenticator.objects.filter(
         user_id=user.pk, type__in=[Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES]
     ).order_by("-type"):
         if found.wrap().validate_code(code):
-            usage.rollback()
+            limits.give_back(limits.SECOND_FACTOR_GUESSES, str(user.pk))
             found.record_usage()
             return "pwd otp" if found.type == Authenticator.Type.TOTP else "pwd kba"
     raise NotSignedIn("That code is wrong, or was used already.", code="otp_wrong")

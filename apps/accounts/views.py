@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import structlog
+from allauth.account import views as allauth_views
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.forms import Form
@@ -17,12 +18,14 @@ from redis.exceptions import RedisError
 from apps.tenants.pages import refusal_on
 from apps.tenants.refusals import Forbidden, NotFound, Problem, TooLarge, Unavailable
 
-from . import actions
+from . import actions, limits
 from .answers import problem_answer
 from .inputs import JoinInput
+from .limits import TooMany
 from .models import User
 from .people import memberships_of
 
+TRY_AGAIN_SECONDS = 60
 log = structlog.get_logger(__name__)
 
 
@@ -53,6 +56,14 @@ def invitation(request: HttpRequest, word: str) -> HttpResponse:
     return render(request, "account/invitation.html", context, status=422 if asked.errors else 200)
 
 
+def reset_password(request: HttpRequest) -> HttpResponse:
+    """Ask for a reset link. Counted by what was typed, whether such an account exists or not. Raises TooMany."""
+    if request.method == "POST":
+        limits.spend(limits.RESETS_FOR_ACCOUNT, request.POST.get("email", "").strip().lower()[:254])
+    answer: HttpResponse = allauth_views.password_reset(request)
+    return answer
+
+
 def admin_login(request: HttpRequest) -> HttpResponse:
     """The admin has no door of its own: everybody signs in at the same one."""
     return redirect("/account/login/?" + urlencode({"next": request.GET.get("next", "/admin/")}))
@@ -73,6 +84,11 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     return problem_answer(request, Forbidden())
+
+
+def too_many(request: HttpRequest) -> HttpResponse:
+    """What allauth's own limits answer."""
+    return problem_answer(request, TooMany(TRY_AGAIN_SECONDS))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

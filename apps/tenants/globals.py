@@ -49,6 +49,11 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
             policies=("families", "read_across"),
         ),
         GlobalTable(
+            "accounts_kept",
+            "Tries and used codes are counted before anybody is known; hashes and numbers only.",
+            app=ALL,
+        ),
+        GlobalTable(
             "accounts_signingkey",
             "Keys of access tokens are the installation's; private parts are sealed by its secret.",
             app="SELECT, INSERT, UPDATE",

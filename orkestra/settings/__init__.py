@@ -93,7 +93,7 @@ SILENCED_SYSTEM_CHECKS: list[str] = []
 
 CACHES = {
     "default": {
-        "BACKEND": "django_redis.cache.RedisCache",
+        "BACKEND": "apps.accounts.lasting.LastingCache",
         "LOCATION": CONFIG.text("REDIS_URL") or "unix:///nonexistent/valkey.sock",
         "KEY_FUNCTION": "apps.tenants.cache.walled_key",
         "OPTIONS": {

@@ -58,7 +58,13 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # a reset for nobody sends nothing, and 
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "reset_password": "20/m/ip,5/m/key"}
+# Ours count in PostgreSQL (apps.accounts.limits); of allauth's only those for codes and for people who are signed in.
+ACCOUNT_RATE_LIMITS = {
+    **dict.fromkeys(["login", "reset_password", "reset_password_from_key", "confirm_email", "request_login_code"]),
+    "login_failed": "5/5m/key",
+    "change_password": "10/m/user",
+    "reauthenticate": "10/m/user",
+}
 ALLAUTH_TRUSTED_PROXY_COUNT = _config.number("ORKESTRA_TRUSTED_PROXIES")
 LOGIN_URL = "/account/login/"
 LOGIN_REDIRECT_URL = "/account/start/"

@@ -7,7 +7,6 @@ import logging
 import re
 
 import pytest
-from django.core.cache import cache
 
 from apps.audit.models import Entry
 from apps.comms.models import OutboxMessage
@@ -55,7 +54,6 @@ def test_an_unknown_address_is_refused_in_the_same_words(client_of, acme):
         return re.sub(r"\s+", " ", re.search(r"<div class=\"notice bad.*?</div>", answer.content.decode(), re.S)[0])
 
     known = sign_in(client_of, acme.editor, "wrong horse")
-    cache.clear()
     unknown = client_of.post(LOGIN, {"login": "nobody@nowhere.example", "password": "wrong horse"})
     assert words(known) == words(unknown)
 
@@ -63,7 +61,8 @@ def test_an_unknown_address_is_refused_in_the_same_words(client_of, acme):
 def test_guessing_is_slowed_down(client_of, acme):
     for _attempt in range(12):
         answer = sign_in(client_of, acme.editor, "wrong horse")
-    assert "too many" in answer.content.decode().lower() or answer.status_code == 429
+    assert answer.status_code == 429
+    assert int(answer["Retry-After"]) > 0
     assert sign_in(client_of, acme.editor).status_code != 302
 
 

@@ -21,6 +21,7 @@ from apps.tenants.context import NOBODY, as_system, current_tenant, tenant_conte
 from apps.tenants.models import Tenant
 from apps.tenants.refusals import Invalid, NotFound, Refused
 
+from .. import limits
 from ..models import Invitation, Member, User
 from ..rules import Role
 from .people import add_member, create_person
@@ -41,6 +42,7 @@ class Invited:
 @transaction.atomic
 def invite(*, email: str, role: str, by: Member) -> Invitation:
     """Mail a link to an address. Raises Invalid for an unknown role, Refused for members and open invitations."""
+    limits.spend(limits.INVITATIONS_OF_TENANT, str(current_tenant()))
     if role not in Role.values:
         raise Invalid({"role": [_("A role is owner, member or viewer.")]})
     email = email.strip().lower()

@@ -1,0 +1,157 @@
+"""How often something may be tried. Counted in PostgreSQL, one statement a try, so that no loss of Redis opens a door.
+
+A subject (an address, an account) is kept as a hash only. A window starts with its first try and is forgotten after it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from allauth.core.internal.ratelimit import truncate_ip
+from django.db import connection, transaction
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from apps.audit.actions import record_platform
+from apps.tenants import clock
+from apps.tenants.context import NOBODY, tenant_context
+from apps.tenants.refusals import Problem
+from apps.tenants.security_events import Kind, security_event
+
+from .models import Kept
+
+COUNT = """
+    INSERT INTO accounts_kept AS k (key, count, value, expires_at) VALUES (%s, 1, '', %s)
+    ON CONFLICT (key) DO UPDATE SET
+      count = CASE WHEN k.expires_at <= %s THEN 1 ELSE k.count + 1 END,
+      expires_at = CASE WHEN k.expires_at <= %s THEN excluded.expires_at ELSE k.expires_at END
+    RETURNING count, expires_at"""
+
+
+class TooMany(Problem):
+    status, code, title = 429, "too_many_tries", _("Too many tries")
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(_("Too many tries. Wait a few minutes, then try again."))
+        self.retry_after_seconds = max(1, retry_after_seconds)
+        self.extra = {"retry_after": self.retry_after_seconds}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `amount` within `seconds` for one subject; `is_attack` where passing it means that somebody guesses."""
+
+    name: str
+    amount: int
+    seconds: int
+    is_attack: bool = False
+
+
+# Failures only: whoever gets in gets these tries back.
+GUESSES_AT_ACCOUNT_FROM_ADDRESS = Limit("sign_in.account_address", 5, 300, is_attack=True)
+GUESSES_AT_ACCOUNT = Limit("sign_in.account", 50, 3600, is_attack=True)
+GUESSES_FROM_ADDRESS = Limit("sign_in.address", 30, 60, is_attack=True)
+SECOND_FACTOR_GUESSES = Limit("second_factor.account", 5, 300, is_attack=True)
+RESETS_FOR_ACCOUNT = Limit("reset.account", 5, 300)
+INVITATIONS_OF_TENANT = Limit("invitations.tenant", 300, 3600)
+BAD_KEYS_FROM_ADDRESS = Limit("api_key.address", 60, 60, is_attack=True)
+
+# What anybody may ask for, by its path: each address has its own budget.
+DOORS: tuple[tuple[re.Pattern[str], Limit], ...] = (
+    (re.compile(r"/account/login/"), Limit("door.sign_in", 300, 60)),
+    (re.compile(r"/account/2fa/authenticate/"), Limit("door.second_factor", 120, 60)),
+    (re.compile(r"/account/password/reset/"), Limit("door.reset", 60, 60)),
+    (re.compile(r"/account/invitation/"), Limit("door.invitation", 120, 60)),
+    (re.compile(r"/api/v1/auth/token\Z"), Limit("door.token", 600, 60)),
+    (re.compile(r"/api/v1/auth/(refresh|revoke)\Z"), Limit("door.refresh", 1200, 60)),
+)
+
+
+def spend(limit: Limit, subject: str) -> None:
+    """Count one try. Raises TooMany beyond the limit; the first time in a window it is logged and told as an event."""
+    now = clock.now()
+    end = now + timedelta(seconds=limit.seconds)
+    with tenant_context(NOBODY), connection.cursor() as cursor:
+        cursor.execute(COUNT, [_key(limit, subject), end, now, now])
+        count, until = cursor.fetchone()
+    if count <= limit.amount:
+        return
+    if count == limit.amount + 1:
+        _tell(limit, subject)
+    raise TooMany(int((until - now).total_seconds()) + 1)
+
+
+def give_back(limit: Limit, subject: str) -> None:
+    """Take a try back that was none."""
+    with tenant_context(NOBODY), connection.cursor() as cursor:
+        cursor.execute("UPDATE accounts_kept SET count = greatest(count - 1, 0) WHERE key = %s", [_key(limit, subject)])
+
+
+def spend_at_door(request: HttpRequest) -> None:
+    """Count a request that brings no credential yet. Raises TooMany."""
+    if request.method != "POST" and not request.path_info.startswith("/account/invitation/"):
+        return
+    for pattern, limit in DOORS:
+        if pattern.match(request.path_info):
+            spend(limit, address_of(request))
+            return
+
+
+def address_of(request: HttpRequest) -> str:
+    """The client's address behind our own proxies; of IPv6 the network, since one person has all of it."""
+    return truncate_ip(str(get_adapter().get_client_ip(request)))
+
+
+def forget_old() -> None:
+    """Drop what has run out; the worker does it now and then."""
+    with tenant_context(NOBODY):
+        Kept.objects.filter(expires_at__lt=clock.now()).delete()
+
+
+def _tell(limit: Limit, subject: str) -> None:
+    digest = hashlib.sha256(subject.encode()).hexdigest()
+    with transaction.atomic():
+        record_platform("limit.passed", facts={"limit": limit.name, "subject_sha256": digest}, outcome="refused")
+    if limit.is_attack:
+        security_event(Kind.BRUTE_FORCE, limit=limit.name, subject_sha256=digest)
+
+
+def _key(limit: Limit, subject: str) -> str:
+    return hashlib.sha256(f"limit:{limit.name}:{subject}".encode()).hexdigest()
+
+
+KEEP = """
+    INSERT INTO accounts_kept AS k (key, count, value, expires_at) VALUES (%s, 0, %s, %s)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
+    WHERE %s OR k.expires_at <= %s RETURNING 1"""
+
+
+def keep(key: str, value: str, seconds: float, *, overwrite: bool) -> bool:
+    """Keep a value for some seconds; without `overwrite` only the first of racing writers succeeds."""
+    now = clock.now()
+    parameters: list[Any] = [_kept(key), value, now + timedelta(seconds=seconds), overwrite, now]
+    with tenant_context(NOBODY), connection.cursor() as cursor:
+        cursor.execute(KEEP, parameters)
+        return cursor.fetchone() is not None
+
+
+def kept(key: str) -> str | None:
+    """The value that is kept, or None."""
+    with tenant_context(NOBODY):
+        row = Kept.objects.filter(key=_kept(key), expires_at__gt=clock.now()).first()
+    return row.value if row else None
+
+
+def drop(key: str) -> bool:
+    """Forget a value."""
+    with tenant_context(NOBODY):
+        return Kept.objects.filter(key=_kept(key)).delete()[0] > 0
+
+
+def _kept(key: str) -> str:
+    return hashlib.sha256(f"kept:{key}".encode()).hexdigest()
