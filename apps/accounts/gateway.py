@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from apps.tenants.context import TenantContext, current, tenant_context
 from apps.tenants.freshness import NotFresh
 from apps.tenants.refusals import Forbidden, NotFound, NotSignedIn, Problem, TooLarge
+from apps.tenants.security_events import Kind, security_event_now_and_then
 from apps.tenants.slots import slots
 
 from . import limits, second_factor, step_up, tokens
@@ -145,10 +146,13 @@ def _by_token(request: HttpRequest, door: Door) -> TenantContext:
 
 def _platform(user: User, person: TenantContext) -> TenantContext:
     if not user.is_platform_admin:
+        _escalation(user, "no_super_admin")
         raise NotFound()
     if not settings.IS_DEMO and not second_factor.has_one(user):
+        _escalation(user, "no_second_factor")
         raise Forbidden("Super Admins need a second factor: set one up at /account/2fa/ first.", code="second_factor")
     if person.credential == "jwt" and not settings.IS_DEMO and len(person.amr) < 2:
+        _escalation(user, "token_without_second_factor")
         raise Forbidden("This token was opened without your second factor.", code="second_factor")
     return TenantContext(
         user=user.pk,
@@ -159,6 +163,12 @@ def _platform(user: User, person: TenantContext) -> TenantContext:
         amr=person.amr,
         permissions=frozenset({"platform.read"}),
     )
+
+
+def _escalation(user: User, reason: str) -> None:
+    """Somebody who is signed in asked for what is the platform's."""
+    about = f"{user.pk}:{reason}"
+    security_event_now_and_then(Kind.ESCALATION_DENIED, about=about, wanted="platform", reason=reason, by=str(user.pk))
 
 
 def _as_member(request: HttpRequest, person: TenantContext, **tenant: Any) -> TenantContext:

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from apps.tenants import clock
 from apps.tenants.context import as_system, current_tenant
 from apps.tenants.models import Tenant
+from apps.tenants.security_events import Kind, security_event_now_and_then
 
 from . import canonical
 from .chain import START, Broken, Link, walk
@@ -53,6 +54,8 @@ def verify() -> Verification:
             head, expected = walk((_link(row) for row in rows), head, expected)
     except Broken as fault:
         broken = fault
+        about = f"{current_tenant()}:{fault.seq}"
+        security_event_now_and_then(Kind.CHAIN_BROKEN, about=about, log=str(current_tenant()), first_bad=fault.seq)
     unsealed = Entry.objects.exclude(pk__in=Seal.objects.values("entry_id")).count()
     return Verification(
         tenant=str(current_tenant()),
@@ -125,7 +128,11 @@ def _compare(row: Seal) -> None:
         document = canonical.decode(bytes(entry.body))
     except canonical.NotCanonical as fault:
         raise Broken(row.seq, str(fault)) from None
-    if shown(entry) != written(document):
+    try:
+        is_shown = shown(entry) == written(document)
+    except (KeyError, TypeError, AttributeError):
+        raise Broken(row.seq, "its bytes are no entry") from None
+    if not is_shown:
         raise Broken(row.seq, "what the pages display is not what was written")
 
 

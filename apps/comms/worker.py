@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+import time
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django import app
 
 from apps.audit.sealer import seal_all, seal_forgotten
+from apps.tenants.measures import JOB_DURATION, JOBS_RUN
 from apps.tenants.slots import slots
 
 log = structlog.get_logger(__name__)
@@ -78,7 +80,24 @@ async def _work(worker_app: App, queues: list[str], concurrency: int, stalled_af
         update_heartbeat_interval=stalled_after / 3,
         stalled_worker_timeout=stalled_after,
         shutdown_graceful_timeout=STOP_SECONDS,
+        worker_middleware=[_measured],
     )
+
+
+async def _measured(call_next: Any, context: Any, worker: Any) -> Any:
+    """Every job leaves one line, with the id of the request that caused it, and counts."""
+    started, outcome = time.perf_counter(), "failed"
+    try:
+        result = await call_next()
+        outcome = "done"
+        return result
+    finally:
+        elapsed, job = time.perf_counter() - started, context.job
+        JOBS_RUN.labels(job.task_name, outcome).inc()
+        JOB_DURATION.labels(job.task_name).observe(elapsed)
+        ids = {key: job.task_kwargs.get(name) for key, name in (("tenant", "tenant_id"), ("request_id", "request_id"))}
+        about = {key: value for key, value in ids.items() if value}
+        log.info("job", task=job.task_name, job=job.id, outcome=outcome, ms=round(elapsed * 1000, 1), **about)
 
 
 def _seal_until(halt: threading.Event) -> None:

@@ -5,17 +5,28 @@ ACTIONS = {
     "backup.made": _("Took a backup"),
     "backup.restored": _("Restored a backup"),
     "context.key_rotated": _("Made a new key for the signed context"),
+    "alarm.seen": _("Marked security events as seen"),
 }
 
 
 class OperationsConfig(AppConfig):
     name = "apps.operations"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from apps.audit.catalogue import register
-        from apps.tenants.slots import Probe, slots
+        from django.core.signals import got_request_exception
+        from django.db.backends.signals import connection_created
 
+        from apps.audit.catalogue import register
+        from apps.tenants.slots import Heartbeat, Probe, Watcher, slots
+
+        from . import errors, observe
+        from .alarms import keeper
         from .probes import backups
 
         register(ACTIONS)
         slots.probes.add(Probe("operations.backup", backups))
+        slots.watchers.add(Watcher("operations.alarms", keeper.hear))
+        slots.heartbeats.add(Heartbeat("operations.observe", observe.observe))
+        connection_created.connect(errors.watch_connection)
+        got_request_exception.connect(errors.watch_request)

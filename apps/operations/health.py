@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from functools import lru_cache
 
 from django.conf import settings
@@ -11,14 +12,34 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from redis.exceptions import RedisError
 
-OK, DOWN, BEHIND = "ok", "down", "behind"
+from apps.tenants.slots import slots
+
+OK, DOWN, BEHIND, DEGRADED = "ok", "down", "behind", "degraded"
+NEEDED = ("database", "files", "migrations")
+FRESH_SECONDS = 5.0
+_asked: dict[str, tuple[float, str]] = {}
 
 
-def checks() -> tuple[bool, dict[str, str]]:
-    """(ready, part -> ok, down or behind). The cache may be away; database, migrations and files may not."""
-    parts = {"database": _database(), "files": _files(), "cache": _cache()}
+def checks() -> tuple[str, dict[str, str]]:
+    """(ok, degraded or down; part -> ok, off, down or behind). Only what is in NEEDED makes it down."""
+    parts = {"database": _database(), "files": _files()}
     parts["migrations"] = _migrations() if parts["database"] == OK else DOWN
-    return all(parts[name] == OK for name in ("database", "files", "migrations")), parts
+    if any(parts[name] != OK for name in NEEDED):
+        return DOWN, parts
+    parts |= dependencies()
+    return (DEGRADED if DOWN in parts.values() else OK), parts
+
+
+def dependencies() -> dict[str, str]:
+    """The cache, and what the rooms have named; those are asked again after some seconds only, for anyone may ask us."""
+    found = {"cache": _cache()}
+    for dependency in slots.dependencies:
+        at, answer = _asked.get(dependency.key, (0.0, ""))
+        if not answer or time.monotonic() - at > FRESH_SECONDS:
+            answer = dependency.check()
+            _asked[dependency.key] = time.monotonic(), answer
+        found[dependency.key] = answer
+    return found
 
 
 def _database() -> str:

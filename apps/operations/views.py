@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, JsonResponse
 
-from .health import checks
+from .health import DOWN, checks
 
 
 def live(request: HttpRequest) -> JsonResponse:
@@ -13,9 +13,9 @@ def live(request: HttpRequest) -> JsonResponse:
 
 
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when requests can be served, 503 with Retry-After when not; a missing cache is named and does not count."""
-    is_ready, parts = checks()
-    answer = JsonResponse({"status": "ok" if is_ready else "down", "parts": parts}, status=200 if is_ready else 503)
-    if not is_ready:
+    """200 when requests can be served, 503 with Retry-After when not; what can be missed for a while is named."""
+    status, parts = checks()
+    answer = JsonResponse({"status": status, "parts": parts}, status=503 if status == DOWN else 200)
+    if status == DOWN:
         answer["Retry-After"] = "5"
     return answer

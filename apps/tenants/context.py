@@ -15,6 +15,7 @@ from typing import Self
 from uuid import UUID
 
 from .refusals import Forbidden
+from .security_events import Kind, security_event_now_and_then
 
 
 class MissingContext(RuntimeError):
@@ -89,5 +90,8 @@ def with_changes(**changes: object) -> Iterator[TenantContext]:
 
 def require(permission: str) -> None:
     """Raise Forbidden unless the context in force holds the permission."""
-    if not current().allows(permission):
+    acting = current()
+    if not acting.allows(permission):
+        about = f"{acting.user}:{acting.tenant}:{permission}"
+        security_event_now_and_then(Kind.ESCALATION_DENIED, about=about, permission=permission)
         raise Forbidden(permission=permission)

@@ -82,6 +82,12 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
             policies=("people", "read_across"),
         ),
         GlobalTable("account_emailconfirmation", "allauth's pending confirmations; keys only.", app=ALL),
+        GlobalTable(
+            "operations_alarm",
+            "Security events concern the whole installation and often no tenant; ids only, and the app may only add.",
+            app="INSERT",
+            platform="SELECT, UPDATE, DELETE",
+        ),
         GlobalTable("django_session", "Sessions are opened before a tenant is known; keys are random.", app=ALL),
         GlobalTable("django_migrations", "The record of migrations."),
         GlobalTable("django_content_type", "Names of models."),

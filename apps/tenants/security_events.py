@@ -6,14 +6,21 @@ watchers of higher rooms, after the call and on their own.
 
 from __future__ import annotations
 
+import threading
+import time
 from enum import StrEnum
 from typing import Any
 
 import structlog
 
+from .measures import SECURITY_EVENTS
 from .slots import SecurityEvent, slots
 
 log = structlog.get_logger(__name__)
+QUIET_SECONDS = 600.0
+MOST_REMEMBERED = 5000
+_raised: dict[tuple[str, str], float] = {}
+_lock = threading.Lock()
 
 
 class Kind(StrEnum):
@@ -35,9 +42,22 @@ def security_event(kind: Kind, **facts: Any) -> None:
     """Tell everybody who watches. `facts` hold ids, numbers and names of ours, never what a person typed. Never raises."""
     event = SecurityEvent(kind.value, facts)
     log.warning("security_event", kind=event.kind, **facts)
+    SECURITY_EVENTS.labels(event.kind).inc()
     for watcher in slots.watchers:
         try:
             watcher.run(event)
         except Exception:
             # Whoever watches must not be able to stop what is watched.
             log.exception("watcher_failed", watcher=watcher.key)
+
+
+def security_event_now_and_then(kind: Kind, *, about: str, **facts: Any) -> None:
+    """As above, at most once in ten minutes for one kind and `about`: what anybody can repeat at will must not flood."""
+    now = time.monotonic()
+    with _lock:
+        if now < _raised.get((kind.value, about), 0.0):
+            return
+        if len(_raised) >= MOST_REMEMBERED:
+            _raised.clear()
+        _raised[kind.value, about] = now + QUIET_SECONDS
+    security_event(kind, **facts)

@@ -96,6 +96,14 @@ class Heartbeat:
 
 
 @dataclass(frozen=True)
+class Dependency:
+    """A server that Orkestra can live without for a while; `check` answers ok, off or down within about a second."""
+
+    key: str
+    check: Callable[[], str]
+
+
+@dataclass(frozen=True)
 class SecurityEvent:
     """Something that an operator must hear of: its kind, and ids and numbers about it."""
 
@@ -166,6 +174,7 @@ class Slots:
     gates: Slot[Gate] = field(default_factory=Slot)
     banners: Slot[Banner] = field(default_factory=Slot)
     watchers: Slot[Watcher] = field(default_factory=Slot)
+    dependencies: Slot[Dependency] = field(default_factory=Slot)
     explain_limit: Callable[[dict[str, Any]], dict[str, Any]] = dict
     actor_names: Callable[[set[UUID]], dict[UUID, str]] = _no_names
     memberships: Callable[[HttpRequest], list[Any]] = _no_memberships

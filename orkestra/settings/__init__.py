@@ -55,6 +55,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "apps.tenants.middleware.RequestId",
+    "apps.operations.middleware.Measured",
     "apps.accounts.headers.SecurityHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -100,6 +101,7 @@ CACHES = {
             "SOCKET_CONNECT_TIMEOUT": 0.2,
             "SOCKET_TIMEOUT": 0.2,
             "CONNECTION_POOL_KWARGS": {"retry": None},
+            "REDIS_CLIENT_CLASS": "apps.operations.errors.MeasuredRedis",
         },
     }
 }

@@ -12,6 +12,8 @@ from apps.accounts.models import Member
 from apps.audit.actions import record
 from apps.tenants.context import current_tenant
 from apps.tenants.refusals import Conflict, Forbidden, Invalid, Refused
+from apps.tenants.security_events import Kind as EventKind
+from apps.tenants.security_events import security_event
 
 from .. import store
 from ..access import may_fill
@@ -78,6 +80,7 @@ def download(attachment: Attachment, *, by: Member) -> Path:
     except store.Corrupt:
         with transaction.atomic():
             record("attachment.corrupt", attachment.submission, attachment, outcome="refused")
+        security_event(EventKind.FILE_CORRUPT, attachment=str(attachment.pk), submission=str(attachment.submission_id))
         raise Refused(
             _("This file is damaged and is not given out; the operators can see it."), code="corrupt"
         ) from None
