@@ -135,3 +135,61 @@ class TreeNode(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "log", "level", "index"], name="audit_node_place"),
         ]
+
+
+class Checkpoint(TenantModel):
+    """The signed head of a log as it went out: a C2SP note, its exact text. `place` is its leaf in the instance log."""
+
+    access: ClassVar[Access] = Access.READ
+    sealer_access: ClassVar[str] = "SELECT, INSERT"
+
+    log = models.SmallIntegerField(choices=Log.choices, default=Log.ENTRIES)
+    size = models.BigIntegerField()
+    root = models.BinaryField(max_length=32)
+    origin = models.CharField(max_length=300)
+    note = models.TextField()
+    place = models.BigIntegerField(null=True)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "log", "-size", "-made_at"], name="audit_checkpoint_newest")]
+
+
+class InstanceLeaf(TenantModel):
+    """One leaf of the instance log: the checkpoint of a tenant. Stands behind the platform's own wall."""
+
+    access: ClassVar[Access] = Access.READ
+    sealer_access: ClassVar[str] = "SELECT, INSERT"
+
+    seq = models.BigIntegerField()
+    leaf = models.BinaryField(max_length=32)
+    about = models.UUIDField()
+    checkpoint = models.UUIDField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "seq"], name="audit_instanceleaf_seq")]
+
+
+class Incarnation(TenantModel):
+    """How many times the logs were begun anew after a restore lost a part of them; the origins carry the number."""
+
+    access: ClassVar[Access] = Access.READ
+    sealer_access: ClassVar[str] = "SELECT, INSERT"
+
+    number = models.PositiveIntegerField()
+    opened_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="audit_incarnation_number")]
+
+
+class Receipt(TenantModel):
+    """A signed statement over one entry, made in the transaction of its act, for whoever acted."""
+
+    access: ClassVar[Access] = Access.APPEND
+
+    entry = TenantForeignKey(Entry, models.PROTECT, related_name="receipts")
+    note = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "entry"], name="audit_receipt_entry")]

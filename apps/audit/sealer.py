@@ -7,6 +7,7 @@ seals also stores the nodes of the tree and takes the entries off the list, so a
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ from django.db import connections, transaction
 
 from apps.tenants.context import TenantContext, tenant_context
 from apps.tenants.ids import new_id
+from apps.tenants.security_events import Kind, security_event
 
 from . import storage, tree
 from .chain import START, chain_of
@@ -24,6 +26,7 @@ from .models import Log
 BATCH = 5000
 ALIAS = "sealer"
 REMEMBERED_LOGS = 1000
+ALARM_EVERY_SECONDS = 60.0
 NEXT = """
     SELECT w.id, e.body FROM audit_waiting w
     LEFT JOIN audit_entry e ON e.tenant_id = w.tenant_id AND e.id = w.id
@@ -64,30 +67,46 @@ class Head:
 _entries = replace(storage.ENTRIES, alias=ALIAS)
 # What this process sealed last, so that sealing n entries costs O(n); the database decides whether it still holds.
 _heads: OrderedDict[UUID, Head] = OrderedDict()
+_alarms: dict[UUID, float] = {}
 
 
 def seal(tenant: UUID, query: str = NEXT) -> int:
-    """Seal all that waits in one tenant's log; returns how many. Waits for another sealer of the same tenant."""
+    """Seal all that waits in one tenant's log; returns how many. Waits for another sealer of the same tenant.
+
+    A log whose stored hashes are damaged is not continued: that is an alarm, and its entries wait.
+    """
     total = 0
     with tenant_context(TenantContext.system(tenant)):
-        while found := _seal_batch(tenant, query):
-            total += found
-            if found < BATCH:
-                break
+        try:
+            while found := _seal_batch(tenant, query):
+                total += found
+                if found < BATCH:
+                    break
+        except storage.MissingHash as fault:
+            _alarm(tenant, fault)
     return total
 
 
 def seal_all() -> int:
     """Seal all that waits in every log; returns how many."""
-    return sum(seal(tenant) for tenant in _tenants(WAITING))
+    return sum(seal(tenant) for tenant in tenants(WAITING))
 
 
 def seal_forgotten() -> int:
     """Seal whatever is not sealed in any log, also what is missing on the list of what waits; returns how many."""
-    return sum(seal(tenant, FORGOTTEN) for tenant in _tenants(FORGETTING))
+    return sum(seal(tenant, FORGOTTEN) for tenant in tenants(FORGETTING))
 
 
-def _tenants(query: str) -> list[UUID]:
+def _alarm(tenant: UUID, fault: Exception) -> None:
+    """Once a minute for each log, however often it is tried."""
+    now = time.monotonic()
+    if now - _alarms.get(tenant, -ALARM_EVERY_SECONDS) >= ALARM_EVERY_SECONDS:
+        _alarms[tenant] = now
+        security_event(Kind.CHAIN_BROKEN, tenant=str(tenant), reason=str(fault))
+
+
+def tenants(query: str) -> list[UUID]:
+    """The tenants that a query of one column finds, across all."""
     with tenant_context(TenantContext.system(None)), connections[ALIAS].cursor() as cursor:
         cursor.execute(query)
         return [row[0] for row in cursor.fetchall()]
@@ -96,23 +115,28 @@ def _tenants(query: str) -> list[UUID]:
 def _seal_batch(tenant: UUID, query: str) -> int:
     """One transaction; returns how many it sealed."""
     with transaction.atomic(using=ALIAS), connections[ALIAS].cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"orkestra.seal:{tenant}"])
+        lock(cursor, tenant)
         cursor.execute(query, [tenant, BATCH])
         rows = cursor.fetchall()
         bodies = [(row[0], bytes(row[1])) for row in rows if row[1] is not None]
         if bodies:
-            head = _head(cursor, tenant)
+            state = head(cursor, tenant)
             _heads.pop(tenant, None)
-            _write(cursor, tenant, head, bodies)
+            _write(cursor, tenant, state, bodies)
         if rows:
             cursor.execute(DONE, [tenant, [row[0] for row in rows]])
     if bodies:
-        _remember(tenant, head)
+        _remember(tenant, state)
     return len(bodies)
 
 
-def _head(cursor: Any, tenant: UUID) -> Head:
-    """Where the log ends now: from memory where that is still its end, else read anew."""
+def lock(cursor: Any, tenant: UUID) -> None:
+    """Wait until no other transaction seals or signs this log, and keep it until this one ends."""
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"orkestra.seal:{tenant}"])
+
+
+def head(cursor: Any, tenant: UUID) -> Head:
+    """Where the log ends now: from memory where that is still its end, else read anew. Call it under the lock."""
     cursor.execute(LAST, [tenant])
     last = cursor.fetchone()
     size, chain = (last[0] + 1, bytes(last[1])) if last else (0, START)
@@ -123,20 +147,20 @@ def _head(cursor: Any, tenant: UUID) -> Head:
     return Head(chain, _entries.growing(size))
 
 
-def _write(cursor: Any, tenant: UUID, head: Head, bodies: list[tuple[UUID, bytes]]) -> None:
-    ids, first, leaves, chains = [new_id() for _ in bodies], head.size, [], []
+def _write(cursor: Any, tenant: UUID, end: Head, bodies: list[tuple[UUID, bytes]]) -> None:
+    ids, first, leaves, chains = [new_id() for _ in bodies], end.size, [], []
     for _entry, body in bodies:
         leaf = tree.leaf_hash(body)
-        head.chain = chain_of(head.chain, leaf)
-        head.growing.append(leaf)
+        end.chain = chain_of(end.chain, leaf)
+        end.growing.append(leaf)
         leaves.append(leaf)
-        chains.append(head.chain)
+        chains.append(end.chain)
     numbers = list(range(first, first + len(bodies)))
     cursor.execute(ADD_SEALS, [tenant, ids, numbers, [entry for entry, _body in bodies], leaves, chains])
-    _add_nodes(cursor, tenant, Log.ENTRIES, head.growing)
+    add_nodes(cursor, tenant, Log.ENTRIES, end.growing)
 
 
-def _add_nodes(cursor: Any, tenant: UUID, log: Log, growing: storage.Growing) -> None:
+def add_nodes(cursor: Any, tenant: UUID, log: Log, growing: storage.Growing) -> None:
     """Store the nodes that have come about, and forget them."""
     made, growing.made = growing.made, []
     if made:
@@ -154,10 +178,10 @@ def _store_missing_nodes(cursor: Any, tenant: UUID, size: int) -> None:
     for low in range(kept, size, BATCH):
         for leaf in storage.entry_leaves(ALIAS, low, min(low + BATCH, size)):
             growing.append(leaf)
-        _add_nodes(cursor, tenant, Log.ENTRIES, growing)
+        add_nodes(cursor, tenant, Log.ENTRIES, growing)
 
 
-def _remember(tenant: UUID, head: Head) -> None:
-    _heads[tenant] = head
+def _remember(tenant: UUID, end: Head) -> None:
+    _heads[tenant] = end
     while len(_heads) > REMEMBERED_LOGS:
         _heads.popitem(last=False)

@@ -13,12 +13,14 @@ from django.db import connections
 from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django import app
 
+from apps.audit.checkpoints import checkpoint_all
 from apps.audit.sealer import seal_all, seal_forgotten
 from apps.tenants.measures import JOB_DURATION, JOBS_RUN
 from apps.tenants.slots import slots
 
 log = structlog.get_logger(__name__)
 SEAL_EVERY_SECONDS = 0.5
+CHECKPOINT_EVERY_SECONDS = 30.0
 HEARTBEAT_SECONDS = 1.0
 MOST_RUNS_OF_ONE_JOB = 5
 # Queues whose jobs wait for strangers, each with a worker of its own: they must not hold up mail and everything else.
@@ -101,12 +103,20 @@ async def _measured(call_next: Any, context: Any, worker: Any) -> Any:
 
 
 def _seal_until(halt: threading.Event) -> None:
-    """Seal twice a second; first whatever an earlier run left. Raises when the database is gone, which ends the worker."""
+    """Seal twice a second, first whatever an earlier run left, and sign what has grown.
+
+    Raises when the database is gone, which ends the worker.
+    """
+    signed_at = -CHECKPOINT_EVERY_SECONDS
     try:
         seal_forgotten()
         while not halt.is_set():
             if sealed := seal_all():
                 log.info("sealed", entries=sealed)
+            if time.monotonic() - signed_at >= CHECKPOINT_EVERY_SECONDS:
+                signed_at = time.monotonic()
+                if signed := checkpoint_all():
+                    log.info("signed", logs=signed)
             halt.wait(SEAL_EVERY_SECONDS)
     finally:
         connections.close_all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
@@ -128,6 +128,19 @@ class Recipient:
     name: str
 
 
+class Anchored(Protocol):
+    """The newest head of the instance log that somebody keeps outside the database."""
+
+    @property
+    def incarnation(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def root(self) -> bytes: ...
+    @property
+    def where(self) -> str: ...
+
+
 class Slot(Generic[T]):
     """An ordered set of entries by key; a key taken twice is a bug and raises."""
 
@@ -148,6 +161,10 @@ class Slot(Generic[T]):
 
 def _no_names(ids: set[UUID]) -> dict[UUID, str]:
     return {}
+
+
+def _no_anchors() -> Sequence[Anchored]:
+    return ()
 
 
 def _no_memberships(request: HttpRequest) -> list[Any]:
@@ -179,6 +196,7 @@ class Slots:
     actor_names: Callable[[set[UUID]], dict[UUID, str]] = _no_names
     memberships: Callable[[HttpRequest], list[Any]] = _no_memberships
     owners: Callable[[], list[Recipient]] = _nobody
+    anchored: Callable[[], Sequence[Anchored]] = _no_anchors
     has_second_factor: Callable[[UUID], bool] = _unknown_factor
 
 

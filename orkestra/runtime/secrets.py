@@ -30,7 +30,15 @@ def secret(folder: Path, name: str) -> str:
 
 def signing_key(folder: Path) -> Path:
     """The file of the Ed25519 key that signs access tokens, PEM."""
-    path = folder / "signing.pem"
+    return _ed25519(folder / "signing.pem")
+
+
+def audit_key(folder: Path) -> Path:
+    """The file of the Ed25519 key that signs audit checkpoints and receipts, PEM."""
+    return _ed25519(folder / "audit.pem")
+
+
+def _ed25519(path: Path) -> Path:
     if not path.exists():
         key = Ed25519PrivateKey.generate()
         keep(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())

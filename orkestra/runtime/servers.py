@@ -14,7 +14,7 @@ from . import valkey
 from .home import Home, server_account
 from .postgres import Postgres, binaries
 from .process import Child, die_with
-from .secrets import secret, signing_key
+from .secrets import audit_key, secret, signing_key
 
 
 def run(command: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -59,5 +59,6 @@ def _start(home: Home, children: list[Child]) -> dict[str, str]:
         "ORKESTRA_TEST_ADMIN_URL": server.admin_url("postgres"),
         "ORKESTRA_SECRET_KEY": secret(folder, "django"),
         "ORKESTRA_SIGNING_KEY_FILE": str(signing_key(folder)),
+        "ORKESTRA_AUDIT_KEY_FILE": str(audit_key(folder)),
         "DJANGO_SETTINGS_MODULE": "orkestra.settings",
     }

@@ -19,7 +19,7 @@ from .home import PROJECT, Account, Home, Stop, can_run_project, find
 from .postgres import Postgres, binaries
 from .process import Child, Interrupted, run_to_end
 from .screen import say, step
-from .secrets import keep, secret, signing_key
+from .secrets import audit_key, keep, secret, signing_key
 
 WEB_WORKERS = 2
 WEB_THREADS = 4
@@ -96,12 +96,13 @@ class Supervisor:
         written = servers | {"ORKESTRA_PORT": str(self.port)}
         if not self._gives("ORKESTRA_SECRET_KEY"):
             written["ORKESTRA_SECRET_KEY"] = secret(folder, "django")
-        if not self._gives("ORKESTRA_SIGNING_KEY"):
-            path = signing_key(folder)
-            written["ORKESTRA_SIGNING_KEY_FILE"] = str(path)
-            if self.account:
-                os.chmod(folder, 0o711)
-                os.chown(path, self.account.uid, self.account.gid)
+        for name, make in (("ORKESTRA_SIGNING_KEY", signing_key), ("ORKESTRA_AUDIT_KEY", audit_key)):
+            if not self._gives(name):
+                path = make(folder)
+                written[f"{name}_FILE"] = str(path)
+                if self.account:
+                    os.chmod(folder, 0o711)
+                    os.chown(path, self.account.uid, self.account.gid)
         keep(self.home.environment_file, "".join(f"{key}={value}\n" for key, value in written.items()))
         return {
             **self.given,

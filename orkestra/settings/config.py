@@ -33,6 +33,11 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("ORKESTRA_SECRET_KEY", "Django's key for sessions and reset links", secret=True),
     Variable("ORKESTRA_SECRET_KEY_OLD", "earlier secret keys, by spaces: what they sealed stays readable", secret=True),
     Variable("ORKESTRA_SIGNING_KEY", "Ed25519 private key (PEM) that signs access tokens", secret=True),
+    Variable(
+        "ORKESTRA_AUDIT_KEY",
+        "Ed25519 private key (PEM) that signs audit checkpoints; older ones may follow",
+        secret=True,
+    ),
     Variable("ORKESTRA_SECURITY_CONTACT", "address in security.txt", "security@orkestra.ai"),
     Variable("ORKESTRA_TRUSTED_PROXIES", "how many proxies stand in front", "0"),
     Variable("DATABASE_URL", "PostgreSQL as orkestra_app: web and worker", secret=True),

@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection, transaction
 from apps.audit import sealer, tree
 from apps.audit.actions import record
 from apps.audit.models import Entry, Seal, TreeNode, Waiting
-from apps.audit.sealer import seal, seal_forgotten
+from apps.audit.sealer import seal, seal_all, seal_forgotten
 from apps.audit.storage import ENTRIES
 from apps.audit.verify import verify
 from apps.tenants.ids import new_id
@@ -170,6 +170,26 @@ def test_a_forged_line_on_the_list_of_what_waits_changes_nothing(acme):
         Waiting(id=Seal.objects.get(seq=0).entry_id).save(force_insert=True)
         assert seal(acme.id) == 0
         assert (Seal.objects.count(), Waiting.objects.count()) == (sealed, 0)
+
+
+def test_a_damaged_log_is_not_continued_and_holds_up_no_other(acme, globex):
+    for company in (acme, globex):
+        with acting_as(company.owner):
+            fill(2)
+            seal(company.id)
+    with database.superuser() as attacker:
+        attacker.execute("DELETE FROM audit_seal WHERE tenant_id = %s AND seq = 1", [acme.id])
+    sealer._heads.clear()
+    for company in (acme, globex):
+        with acting_as(company.owner):
+            fill(1)
+    seal_all()
+    assert [waits(company) for company in (acme, globex)] == [1, 0]
+
+
+def waits(company) -> int:
+    with acting_as(company.owner):
+        return Waiting.objects.count()
 
 
 def fill(count: int) -> None:

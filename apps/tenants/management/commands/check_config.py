@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 REQUIRED = (
     "ORKESTRA_SECRET_KEY",
     "ORKESTRA_SIGNING_KEY",
+    "ORKESTRA_AUDIT_KEY",
     "DATABASE_URL",
     "DATABASE_PLATFORM_URL",
     "DATABASE_SEALER_URL",

@@ -1,0 +1,191 @@
+"""Sign the heads of the logs. Nothing is signed that does not continue what was signed before, here or outside.
+
+Runs as the sealer, after sealing. Each checkpoint of a tenant is a leaf of the instance log, in the same transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from django.db import connections, transaction
+
+from apps.tenants import clock
+from apps.tenants.context import TenantContext, as_system, tenant_context
+from apps.tenants.ids import new_id
+from apps.tenants.models import PLATFORM_TENANT_ID
+from apps.tenants.security_events import Kind, security_event
+from apps.tenants.slots import slots
+
+from . import keys, note, sealer, storage, tree
+from .models import Checkpoint, Incarnation, InstanceLeaf, Log
+from .statements import Head
+
+ALIAS = sealer.ALIAS
+# Tenants whose log has grown past their newest checkpoint, by one look at the end of each log.
+DUE = """
+    WITH RECURSIVE t (id) AS (
+      (SELECT tenant_id FROM audit_seal ORDER BY tenant_id LIMIT 1)
+      UNION ALL
+      SELECT (SELECT s.tenant_id FROM audit_seal s WHERE s.tenant_id > t.id ORDER BY s.tenant_id LIMIT 1)
+      FROM t WHERE t.id IS NOT NULL)
+    SELECT t.id FROM t
+    CROSS JOIN LATERAL (SELECT seq FROM audit_seal s WHERE s.tenant_id = t.id ORDER BY seq DESC LIMIT 1) AS last
+    WHERE last.seq >= coalesce((SELECT size FROM audit_checkpoint c WHERE c.tenant_id = t.id AND c.log = 0
+                                ORDER BY size DESC, made_at DESC LIMIT 1), 0)"""
+LOCK_INSTANCE = "SELECT pg_advisory_xact_lock(hashtextextended('orkestra.instance', 0))"
+ADD_CHECKPOINT = """
+    INSERT INTO audit_checkpoint (tenant_id, id, log, size, root, origin, note, place, made_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+ADD_LEAF = """
+    INSERT INTO audit_instanceleaf (tenant_id, id, seq, leaf, about, checkpoint) VALUES (%s, %s, %s, %s, %s, %s)"""
+
+
+class NotSigned(Exception):
+    """The head was not signed, because it does not continue what was signed; the message tells what differs."""
+
+
+def instance_leaves(alias: str | None, low: int, high: int) -> list[bytes]:
+    """The leaves of the instance log by their seq; for the platform tenant in force."""
+    rows = InstanceLeaf.objects.db_manager(alias).filter(seq__gte=low, seq__lt=high).order_by("seq")
+    return [bytes(found) for found in rows.values_list("leaf", flat=True)]
+
+
+INSTANCE = storage.Stored(Log.INSTANCE, instance_leaves)
+_instance = replace(INSTANCE, alias=ALIAS)
+_entries = replace(storage.ENTRIES, alias=ALIAS)
+
+
+def checkpoint(tenant: UUID) -> Checkpoint | None:
+    """The signed head over all that is sealed in one log: the newest one where it still holds, else a new one.
+
+    None for an empty log. Raises NotSigned, which is an alarm too.
+    """
+    with tenant_context(TenantContext.system(tenant)):
+        try:
+            return _checkpoint(tenant)
+        except (NotSigned, storage.MissingHash) as fault:
+            security_event(Kind.CHAIN_BROKEN, tenant=str(tenant), reason=str(fault))
+            raise NotSigned(str(fault)) from None
+
+
+def checkpoint_all() -> int:
+    """Sign every log that has grown, then the instance log over them; returns how many were signed."""
+    signed = 0
+    for tenant in sealer.tenants(DUE):
+        try:
+            signed += checkpoint(tenant) is not None
+        except NotSigned:
+            continue
+    try:
+        checkpoint_instance()
+    except NotSigned as fault:
+        security_event(Kind.CHAIN_BROKEN, log="instance", reason=str(fault))
+    return signed
+
+
+def checkpoint_instance() -> Checkpoint | None:
+    """The signed head of the instance log; a new one where it has grown. Raises NotSigned."""
+    with (
+        as_system(PLATFORM_TENANT_ID),
+        transaction.atomic(using=ALIAS),
+        connections[ALIAS].cursor() as cursor,
+    ):
+        cursor.execute(LOCK_INSTANCE)
+        size = _instance_size(cursor)
+        number = incarnation()
+        refuse_when_behind(size, number)
+        origin = keys.origin_of(None, number)
+        newest = newest_checkpoint(Log.INSTANCE, ALIAS)
+        if size == 0 or (newest and newest.size == size and newest.origin == origin):
+            return newest
+        _refuse_another_past(newest, size, _instance)
+        return _sign(cursor, Log.INSTANCE, Head(origin, size, tree.root(size, _instance)), None)
+
+
+def incarnation() -> int:
+    """The number that origins carry now."""
+    with as_system(PLATFORM_TENANT_ID):
+        newest = Incarnation.objects.order_by("-number").first()
+    return newest.number if newest else 1
+
+
+def newest_checkpoint(log: Log = Log.ENTRIES, alias: str | None = None) -> Checkpoint | None:
+    """The newest signed head of a log of the tenant in force."""
+    return Checkpoint.objects.db_manager(alias).filter(log=log).order_by("-size", "-made_at").first()
+
+
+def refuse_when_behind(size: int, number: int) -> None:
+    """Raise NotSigned when the instance log is not what an anchor outside the database says it was."""
+    for anchor in slots.anchored():
+        if anchor.incarnation > number:
+            raise NotSigned(f"{anchor.where} knows incarnation {anchor.incarnation} of the logs; here it is {number}.")
+        if anchor.incarnation < number:
+            continue
+        if anchor.size > size:
+            raise NotSigned(
+                f"{anchor.where} holds {anchor.size} checkpoints; here are {size}: an old backup is in force."
+            )
+        with as_system(PLATFORM_TENANT_ID):
+            if tree.root(anchor.size, _instance) != anchor.root:
+                raise NotSigned(f"The first {anchor.size} checkpoints are not those that {anchor.where} holds.")
+
+
+def _checkpoint(tenant: UUID) -> Checkpoint | None:
+    number = incarnation()
+    with transaction.atomic(using=ALIAS), connections[ALIAS].cursor() as cursor:
+        sealer.lock(cursor, tenant)
+        state = sealer.head(cursor, tenant).growing.state
+        newest, origin = newest_checkpoint(Log.ENTRIES, ALIAS), keys.origin_of(tenant, number)
+        if newest is not None and newest.size == state.size and newest.origin == origin:
+            _refuse_another_past(newest, state.size, _entries)
+            return newest
+        if state.size == 0 and newest is None:
+            return None
+        _refuse_another_past(newest, state.size, _entries)
+        with as_system(PLATFORM_TENANT_ID):
+            cursor.execute(LOCK_INSTANCE)
+            place = _instance_size(cursor)
+        refuse_when_behind(place, number)
+        made = _sign(cursor, Log.ENTRIES, Head(origin, state.size, state.root()), place)
+        with as_system(PLATFORM_TENANT_ID):
+            _add_leaf(cursor, place, made)
+    return made
+
+
+def _refuse_another_past(newest: Checkpoint | None, size: int, read: tree.HashReader) -> None:
+    """What was signed before must be a prefix of what is signed now."""
+    if newest is None:
+        return
+    if newest.size > size:
+        raise NotSigned(f"A checkpoint over {newest.size} entries was signed; here are {size}.")
+    if tree.root(newest.size, read) != bytes(newest.root):
+        raise NotSigned(f"The first {newest.size} entries are not those that were signed.")
+
+
+def _sign(cursor: Any, log: Log, head: Head, place: int | None) -> Checkpoint:
+    made = Checkpoint(
+        log=log, size=head.size, root=head.root, origin=head.origin, place=place, made_at=clock.now(),
+        note=note.sign(head.text(), keys.signers(head.origin)),
+    )  # fmt: skip
+    values = [made.tenant_id, made.pk, log, made.size, made.root, made.origin, made.note, place, made.made_at]
+    cursor.execute(ADD_CHECKPOINT, values)
+    return made
+
+
+def _instance_size(cursor: Any) -> int:
+    cursor.execute(
+        "SELECT seq FROM audit_instanceleaf WHERE tenant_id = %s ORDER BY seq DESC LIMIT 1", [PLATFORM_TENANT_ID]
+    )
+    last = cursor.fetchone()
+    return last[0] + 1 if last else 0
+
+
+def _add_leaf(cursor: Any, place: int, made: Checkpoint) -> None:
+    leaf = tree.leaf_hash(made.note.encode())
+    cursor.execute(ADD_LEAF, [PLATFORM_TENANT_ID, new_id(), place, leaf, made.tenant_id, made.pk])
+    if (place + 1) % storage.TILE == 0:
+        growing = _instance.growing(place)
+        growing.append(leaf)
+        sealer.add_nodes(cursor, PLATFORM_TENANT_ID, Log.INSTANCE, growing)

@@ -1,0 +1,78 @@
+"""The keys that sign for the logs. They live outside the database: whoever has only that can sign nothing.
+
+ORKESTRA_AUDIT_KEY holds one or more PEM blocks: the first is the key in force; those after it sign beside it for as
+long as they stand there, so that who knows only the old key can still verify. The file is read anew each time, so a
+rotation needs no restart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import lru_cache
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from . import note
+
+VARIABLE = "ORKESTRA_AUDIT_KEY"
+BLOCK = re.compile(r"-----BEGIN PRIVATE KEY-----.+?-----END PRIVATE KEY-----", re.DOTALL)
+
+
+@lru_cache(maxsize=4)
+def read_keys(pem: str) -> tuple[Ed25519PrivateKey, ...]:
+    """The keys of PEM blocks in their order. Raises ImproperlyConfigured."""
+    found = []
+    for block in BLOCK.findall(pem):
+        try:
+            key = load_pem_private_key(block.encode(), password=None)
+        except ValueError:
+            raise ImproperlyConfigured(f"{VARIABLE} holds a block that is no private key.") from None
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ImproperlyConfigured(f"{VARIABLE} must hold Ed25519 keys only.")
+        found.append(key)
+    if not found:
+        raise ImproperlyConfigured(f"{VARIABLE} is not set: nothing can be signed for the audit log.")
+    return tuple(found)
+
+
+def signing_keys() -> tuple[Ed25519PrivateKey, ...]:
+    """The key in force, and those that sign beside it for now."""
+    return read_keys(settings.CONFIG.text(VARIABLE))
+
+
+def public_keys() -> list[bytes]:
+    """Their public halves, 32 bytes each."""
+    return [note.raw(key.public_key()) for key in signing_keys()]
+
+
+def fingerprint(public: bytes) -> str:
+    """SHA-256 of a public key in hex: short enough to be read out and compared."""
+    return hashlib.sha256(public).hexdigest()
+
+
+def signers(origin: str) -> list[note.Signer]:
+    """All that sign for a log; a key's name is the log's origin, as c2sp.org/tlog-checkpoint asks."""
+    return [note.Signer(origin, key) for key in signing_keys()]
+
+
+def verifiers(origin: str) -> list[note.Verifier]:
+    """What a checkpoint of ours must be signed by."""
+    return [note.Verifier(origin, public) for public in public_keys()]
+
+
+def verifier_keys(origin: str) -> list[str]:
+    """The keys as a verifier is given them."""
+    return [note.verifier_key(origin, public) for public in public_keys()]
+
+
+def origin_of(tenant: UUID | None, incarnation: int) -> str:
+    """`<host>/audit/<tenant>`, or `<host>/audit` for the log of all checkpoints; `/2` and so on after a restore."""
+    host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
+    base = f"{host}/audit/{tenant}" if tenant else f"{host}/audit"
+    return base if incarnation == 1 else f"{base}/{incarnation}"
