@@ -48,7 +48,7 @@ def signing_keys() -> tuple[Ed25519PrivateKey, ...]:
 
 def public_keys() -> list[bytes]:
     """Their public halves, 32 bytes each."""
-    return [note.raw(key.public_key()) for key in signing_keys()]
+    return [note.raw_public(key.public_key()) for key in signing_keys()]
 
 
 def fingerprint(public: bytes) -> str:

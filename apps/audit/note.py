@@ -33,7 +33,7 @@ class Unsigned(BadNote):
     """No known key has signed the text."""
 
 
-def raw(key: Ed25519PublicKey) -> bytes:
+def raw_public(key: Ed25519PublicKey) -> bytes:
     """The 32 bytes of a public key."""
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
@@ -57,7 +57,7 @@ class Signer:
 
     def line(self, text: str) -> str:
         """The signature line over a text."""
-        signature = key_id(self.name, raw(self.key.public_key())) + self.key.sign(text.encode())
+        signature = key_id(self.name, raw_public(self.key.public_key())) + self.key.sign(text.encode())
         return f"{DASH}{self.name} {base64.b64encode(signature).decode()}\n"
 
 

@@ -49,10 +49,10 @@ def test_a_note_that_only_unknown_keys_signed_is_not_believed():
     ours, other = (Ed25519PrivateKey.generate() for _ in range(2))
     text = "a text\n"
     made = note.sign(text, [note.Signer("one", ours), note.Signer("two", other)])
-    known = note.Verifier("one", note.raw(ours.public_key()))
+    known = note.Verifier("one", note.raw_public(ours.public_key()))
     assert note.open_note(made, [known]) == text
     with pytest.raises(note.Unsigned):
-        note.open_note(made, [note.Verifier("one", note.raw(other.public_key()))])
+        note.open_note(made, [note.Verifier("one", note.raw_public(other.public_key()))])
 
 
 @pytest.mark.parametrize("text", ["", "x", "x\n", "x\n\n", "x\n\n— name\n", "x\n\n— name !!!\n", "x\n\nname AAAA\n"])
