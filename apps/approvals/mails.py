@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import Member
 from apps.audit.actions import Target
@@ -13,7 +14,10 @@ from apps.comms.actions import queue_mail
 from apps.tenants.context import current_tenant
 from apps.tenants.models import Tenant
 
-from .models import Assignment, Case, CaseStep, Decision
+from .models import Assignment, Case, CaseState, CaseStep, Decision
+
+# What the end of a case is called towards somebody outside, who asked for no approval.
+OUTSIDE = {CaseState.APPROVED: _("completed"), CaseState.REJECTED: _("declined"), CaseState.IN_REVIEW: _("in progress")}
 
 
 def subject_of(case: Case) -> Target:
@@ -40,20 +44,38 @@ def task_waits(case: Case, step: CaseStep, assignment: Assignment) -> None:
 
 
 def case_decided(case: Case) -> None:
-    """To the requester, when it has ended."""
-    _send(case, case.requester, "decided", f"decided:{case.pk}:{case.round}", _page(case), reason=_last_reason(case))
+    """To the requester, or to the contact of a case from outside, when it has ended."""
+    dedupe = f"decided:{case.pk}:{case.round}"
+    if case.requester is not None:
+        _send(case, case.requester, "decided", dedupe, _page(case), reason=_last_reason(case))
+    elif case.contact:
+        _send_outside(case, "outside_decided", dedupe, state=OUTSIDE.get(case.state, case.state))
+
+
+def step_done(case: Case, step: CaseStep) -> None:
+    """To the contact of a case from outside, when a step is done and the case goes on."""
+    if case.requester is None and case.contact:
+        _send_outside(case, "outside_step", f"step:{step.pk}", step=step.name)
 
 
 def changes_asked(case: Case) -> None:
     """To the requester, when it comes back for changes."""
-    dedupe = f"changes:{case.pk}:{case.round}"
-    _send(case, case.requester, "changes_asked", dedupe, _page(case), reason=_last_reason(case))
+    if case.requester is not None:
+        dedupe = f"changes:{case.pk}:{case.round}"
+        _send(case, case.requester, "changes_asked", dedupe, _page(case), reason=_last_reason(case))
 
 
 def path_is_stuck(case: Case, step: CaseStep, owners: list[Member]) -> None:
     """To the tenant's owners, who can put people where they are missing."""
     for owner in owners:
         _send(case, owner, "stuck", f"stuck:{step.pk}:{owner.pk}", _page(case), step=step.name, reason=step.reason)
+
+
+def _send_outside(case: Case, template: str, dedupe: str, **more: object) -> None:
+    """A mail without any text that came from outside, or a form open to anyone would carry it to whomever they name."""
+    tenant = Tenant.objects.get(pk=current_tenant())
+    context = {"reference": case.reference, "tenant": tenant.name, **more}
+    queue_mail(to=case.contact, template=f"approvals/mail/{template}", context=context, dedupe=dedupe, user_id=None)
 
 
 def _page(case: Case) -> str:

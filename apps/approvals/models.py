@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
@@ -79,7 +80,10 @@ class PathVersion(TenantModel):
 
 
 class Case(TenantModel):
-    """One run of a path over a subject that the engine knows only by id, revision, hash and facts."""
+    """One run of a path over a subject that the engine knows only by id, revision, hash and facts.
+
+    Without a requester it came from outside; `contact`, where there is one, is then told at each step.
+    """
 
     audit_type: ClassVar[str] = "submission"
 
@@ -91,7 +95,8 @@ class Case(TenantModel):
     reference = models.CharField(max_length=40)
     facts = models.JSONField()
     path_version = TenantForeignKey(PathVersion, models.PROTECT, related_name="+")
-    requester = TenantForeignKey(Member, models.PROTECT, related_name="+")
+    requester = TenantForeignKey(Member, models.PROTECT, null=True, related_name="+")
+    contact = models.EmailField(blank=True)
     state = models.CharField(max_length=24, choices=CaseState.choices, default=CaseState.IN_REVIEW)
     round = models.PositiveSmallIntegerField(default=1)
     opened_at = models.DateTimeField(default=clock.now)
@@ -104,6 +109,11 @@ class Case(TenantModel):
     @property
     def audit_label(self) -> str:
         return self.reference
+
+    @property
+    def sender(self) -> Any:
+        """Who it is from, in words."""
+        return self.requester.name if self.requester else _("the public form")
 
 
 class CaseStep(TenantModel):
@@ -183,6 +193,12 @@ class Decision(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "step", "person"], name="approvals_decided_once")]
+
+
+def deciders_of(case: Case, keys: Iterable[str]) -> set[UUID]:
+    """Who decided on these steps in the round that runs."""
+    rows = Decision.objects.filter(step__case_id=case.pk, step__round=case.round, step__key__in=list(keys))
+    return set(rows.values_list("person_id", flat=True))
 
 
 def asked_about(member: Member) -> models.QuerySet[Any]:

@@ -20,7 +20,7 @@ from apps.tenants.models import Tenant
 from apps.tenants.refusals import Conflict, Forbidden
 
 from .. import mails
-from ..models import Assignment, AssignmentState, Case, CaseState, CaseStep, PathVersion, StepState
+from ..models import Assignment, AssignmentState, Case, CaseState, CaseStep, PathVersion, StepState, deciders_of
 from ..rules import deadlines, quorum, route
 from ..rules.definition import Step
 
@@ -39,9 +39,13 @@ def open_case(
     reference: str,
     facts: dict[str, Any],
     path_version: PathVersion,
-    requester: Member,
+    requester: Member | None,
+    contact: str = "",
 ) -> Case:
-    """Start a path over a subject, and open its first steps; `facts` are what conditions call `data`."""
+    """Start a path over a subject, and open its first steps; `facts` are what conditions call `data`.
+
+    Without a requester it came from outside, and `contact`, an e-mail address or nothing, is told at each step.
+    """
     case = Case.objects.create(
         subject_id=subject_id,
         subject_revision=subject_revision,
@@ -52,6 +56,7 @@ def open_case(
         facts=facts,
         path_version=path_version,
         requester=requester,
+        contact=contact,
     )
     record("case.opened", _subject(case), facts={"path": path_version.sha256, "sha256": subject_sha256})
     advance(case)
@@ -137,9 +142,14 @@ def _stuck(case: Case, step: Step, steps: tuple[Step, ...], reason: str) -> None
 
 
 def _open(case: Case, step: Step, steps: tuple[Step, ...]) -> None:
-    people = eligible(step, requester=case.requester_id)
+    people = eligible(step, without=shut_out(case, step))
     if not quorum.is_possible(step.quorum, len(people)):
         reason = _("Too few people may decide here: %(n)s are left without the requester.") % {"n": len(people)}
+        if step.not_same_as:
+            reason = _(
+                "Too few people may decide here: %(n)s are left without the requester and whoever decided %(steps)s."
+            )
+            reason = reason % {"n": len(people), "steps": ", ".join(step.not_same_as)}
         _stuck(case, step, steps, reason)
         return
     due = None
@@ -155,8 +165,14 @@ def _open(case: Case, step: Step, steps: tuple[Step, ...]) -> None:
         mails.task_waits(case, made, assignment)
 
 
-def eligible(step: Step, *, requester: UUID) -> list[Member]:
-    """Active members whom the step names and whose role decides, without the requester, each once."""
+def shut_out(case: Case, step: Step) -> set[UUID]:
+    """Who may not decide on this step: the requester, and whoever decided a step that it must differ from."""
+    people = deciders_of(case, step.not_same_as) if step.not_same_as else set()
+    return people | ({case.requester_id} if case.requester_id else set())
+
+
+def eligible(step: Step, *, without: set[UUID]) -> list[Member]:
+    """Active members whom the step names and whose role decides, without those who are shut out, each once."""
     named = Q(pk__in=[])
     for approver in step.approvers:
         if approver.type == "team":
@@ -165,7 +181,7 @@ def eligible(step: Step, *, requester: UUID) -> list[Member]:
             named |= Q(role=approver.id)
         else:
             named |= Q(pk=approver.id)
-    people = Member.objects.active().filter(named, role__in=DECIDING_ROLES).exclude(pk=requester)
+    people = Member.objects.active().filter(named, role__in=DECIDING_ROLES).exclude(pk__in=without)
     return list(people.select_related("user").order_by("pk"))
 
 

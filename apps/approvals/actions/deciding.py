@@ -17,7 +17,7 @@ from .. import mails
 from ..models import Assignment, AssignmentState, Case, CaseState, CaseStep, Decision, StepState, Verdict
 from ..rules.definition import Quorum, QuorumKind
 from ..rules.quorum import Outcome, outcome
-from .cases import DECIDING_ROLES, advance, close_open_steps, end, told
+from .cases import DECIDING_ROLES, advance, close_open_steps, end, shut_out, told
 
 LONGEST_REASON = 4000
 
@@ -65,10 +65,15 @@ def _check(
     if case.subject_revision != revision:
         raise Conflict(_("The submission has changed since you opened it; read it again."), code="stale_revision")
     person = Member.objects.active().filter(pk=by.pk, role__in=DECIDING_ROLES).first()
-    if person is None or case.requester_id == by.pk:
+    definition = next(found for found in case.path_version.steps if found.key == step.key)
+    if person is None or by.pk in shut_out(case, definition):
         raise Forbidden(_("You may not decide on this."))
     if verdict not in Verdict.values:
         raise Invalid({"verdict": [_("Choose approve, reject or send_back.")]})
+    if verdict == Verdict.SEND_BACK and case.requester_id is None:
+        raise Invalid(
+            {"verdict": [_("It came from outside, and nobody there can correct it; ask by the contact given.")]}
+        )
     if verdict != Verdict.APPROVE and not reason.strip():
         raise Invalid({"reason": [_("Say why; the person who sent it reads this.")]})
     if len(reason) > LONGEST_REASON:
@@ -99,6 +104,8 @@ def _count(case: Case, step: CaseStep, verdict: Verdict) -> None:
             case=case, round=case.round, state__in=[StepState.OPEN, StepState.STUCK]
         ).exists():
             advance(case)
+        if case.state == CaseState.IN_REVIEW:
+            mails.step_done(case, step)
 
 
 def _finish(case: Case, step: CaseStep, state: StepState) -> None:

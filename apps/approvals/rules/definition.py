@@ -46,7 +46,10 @@ class Approver:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a path. Steps that share a group run in parallel; without a group a step runs alone."""
+    """One step of a path. Steps that share a group run in parallel; without a group a step runs alone.
+
+    Whoever decided a step that `not_same_as` names is neither asked here nor may decide: four eyes.
+    """
 
     key: str
     name: str
@@ -55,6 +58,7 @@ class Step:
     when: Condition
     due_business_days: int | None
     group: str
+    not_same_as: tuple[str, ...] = ()
 
     @property
     def stage(self) -> tuple[str, str]:
@@ -108,7 +112,7 @@ def read_path(definition: Any, *, place: str = "path") -> tuple[Step, ...]:
 
 
 def _step(reader: Reader, row: Any, place: str) -> Step:
-    known = {"key", "name", "approvers", "quorum", "when", "due", "group"}
+    known = {"key", "name", "approvers", "quorum", "when", "due", "group", "not_same_as"}
     found = reader.mapping(row, place, known, {"key", "name", "approvers", "quorum"})
     key = found.get("key", "")
     if "key" in found and not (isinstance(key, str) and KEY.match(key)):
@@ -121,6 +125,7 @@ def _step(reader: Reader, row: Any, place: str) -> Step:
         when=_when(reader, found.get("when", "true"), f"{place}.when"),
         due_business_days=_due(reader, found["due"], f"{place}.due") if "due" in found else None,
         group=reader.text(found["group"], f"{place}.group", LONGEST_GROUP) if "group" in found else "",
+        not_same_as=_keys(reader, found.get("not_same_as", []), f"{place}.not_same_as"),
     )
 
 
@@ -142,6 +147,14 @@ def _approvers(reader: Reader, rows: Any, place: str) -> tuple[Approver, ...]:
         else:
             made.append(Approver(kind, identity if kind == "role" else str(UUID(identity))))
     return tuple(made)
+
+
+def _keys(reader: Reader, rows: Any, place: str) -> tuple[str, ...]:
+    """Names of other steps; whether they stand earlier is checked when all steps are read."""
+    if not isinstance(rows, list) or len(rows) > MOST_STEPS or not all(isinstance(row, str) for row in rows):
+        reader.wrong(place, _("This must be a list of the keys of earlier steps."))
+        return ()
+    return tuple(rows)
 
 
 def _quorum(reader: Reader, value: Any, place: str) -> Quorum:
@@ -186,6 +199,11 @@ def _check_keys(reader: Reader, steps: list[Step], place: str) -> None:
         seen.add(step.key)
         if step.group and step.stage in stages[:-1] and step.stage != stages[-1]:
             reader.wrong(f"{place}.steps.{index}.group", _("Steps of a group must stand next to each other."))
+        earlier = {other.key for other in steps[:index] if other.stage != step.stage}
+        for position, key in enumerate(step.not_same_as):
+            if key not in earlier:
+                text = _("There is no step with this key before this one; steps of one group are asked together.")
+                reader.wrong(f"{place}.steps.{index}.not_same_as.{position}", text)
         stages.append(step.stage)
 
 
