@@ -24,10 +24,15 @@ class Rule:
     pattern: re.Pattern[str]
     door: Door
     methods: frozenset[str] = frozenset()
+    most_bytes: int | None = None
 
 
-def _rule(pattern: str, door: Door, *methods: str) -> Rule:
-    return Rule(re.compile(pattern), door, frozenset(methods))
+def _rule(pattern: str, door: Door, *methods: str, most_bytes: int | None = None) -> Rule:
+    return Rule(re.compile(pattern), door, frozenset(methods), most_bytes)
+
+
+PUBLIC_FORM_MAX_BYTES = 25 * 1024 * 1024
+PREVIEW_MAX_BYTES = 256 * 1024
 
 
 TENANT_PATH = re.compile(r"/t/(?P<slug>[a-z0-9-]+)(?:/|\Z)")
@@ -48,6 +53,10 @@ RULES: tuple[Rule, ...] = (
         r"/account/2fa/((reauthenticate|totp/activate|totp/deactivate|recovery-codes|recovery-codes/generate)/)?\Z",
         Door.PERSON_PAGE,
     ),
+    # Forms that a tenant opened to anyone: the address names tenant and form, and nobody's identity is looked at.
+    _rule(r"/f/[a-z0-9-]+/[a-z0-9_-]+/\Z", Door.PUBLIC, "GET", "HEAD", "POST", most_bytes=PUBLIC_FORM_MAX_BYTES),
+    _rule(r"/f/[a-z0-9-]+/[a-z0-9_-]+/preview/\Z", Door.PUBLIC, "POST", most_bytes=PREVIEW_MAX_BYTES),
+    _rule(r"/receipt/[A-Za-z0-9_-]{20,64}/\Z", Door.PUBLIC, "GET", "HEAD"),
     _rule(r"/admin/login/\Z", Door.PUBLIC, "GET", "HEAD"),
     _rule(r"/admin(/|\Z)", Door.PLATFORM_PAGE),
     _rule(r"/api/v1/schema\Z", Door.PUBLIC, "GET", "HEAD"),

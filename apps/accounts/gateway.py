@@ -72,7 +72,7 @@ def identify(request: HttpRequest) -> TenantContext:
     if rule is None:
         raise NotFound()
     _check_method(request, rule)
-    _check_size(request)
+    _check_size(request, rule)
     if rule.door is Door.PUBLIC:
         limits.spend_at_door(request)
         return current()
@@ -89,11 +89,12 @@ def _check_method(request: HttpRequest, rule: Rule) -> None:
         raise Forbidden("Another site sent this request.")
 
 
-def _check_size(request: HttpRequest) -> None:
+def _check_size(request: HttpRequest, rule: Rule) -> None:
     """Refuse before a byte is read; what lies below has limits of its own for each file and for the rest."""
     length = str(request.META.get("CONTENT_LENGTH") or "0")
-    if not length.isdigit() or int(length) > settings.REQUEST_MAX_BYTES:
-        raise TooLarge(_("At most %(n)s MB can be sent at once.") % {"n": settings.REQUEST_MAX_BYTES // 1024**2})
+    most = rule.most_bytes or settings.REQUEST_MAX_BYTES
+    if not length.isdigit() or int(length) > most:
+        raise TooLarge(_("At most %(n)s KB can be sent at once.") % {"n": most // 1024})
 
 
 class MethodNotAllowed(Problem):

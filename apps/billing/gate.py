@@ -33,6 +33,11 @@ def refuse_after_trial(request: HttpRequest, context: TenantContext) -> None:
         return
     if _exempt.match(request.path_info):
         return
+    refuse_when_trial_is_over()
+
+
+def refuse_when_trial_is_over() -> None:
+    """Raise PaymentRequired where the tenant in force may write nothing new; public addresses ask it themselves."""
     found = subscription()
     if found is None or not found.trial_is_over:
         return

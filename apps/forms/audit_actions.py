@@ -11,6 +11,7 @@ ACTIONS = {
     "filling.changed": _("Changed who may fill a form"),
     "draft.started": _("Started to fill a form"),
     "submission.sent": _("Sent a submission"),
+    "receipt.given": _("Gave a private link to whoever sent it from outside"),
     "attachment.added": _("Attached a file"),
     "attachment.removed": _("Removed a file from a draft"),
     "attachment.downloaded": _("Downloaded a file"),

@@ -63,6 +63,7 @@ class Form(TenantModel):
     """A questionnaire. Submissions always point at one of its frozen versions; `schema`, `ui`, `path` are the draft."""
 
     audit_type: ClassVar[str] = "form"
+    extra_policies: ClassVar[tuple[str, ...]] = ("public_form",)
 
     title = models.CharField(_("title"), max_length=200)
     slug = models.SlugField(_("address"), max_length=63)
@@ -209,14 +210,17 @@ SubmissionManager = TenantManager.from_queryset(SubmissionQuerySet)
 
 
 class Submission(TenantModel):
-    """A filled form, pinned to a version. Its state is its case's; without one it is a draft."""
+    """A filled form, pinned to a version. Its state is its case's; without one it is a draft.
+
+    Without a submitter it came from outside, through the form's public address.
+    """
 
     audit_type: ClassVar[str] = "submission"
     DRAFT: ClassVar[str] = "draft"
 
     form = TenantForeignKey(Form, models.PROTECT, related_name="submissions")
     form_version = TenantForeignKey(FormVersion, models.PROTECT, related_name="+")
-    submitter = TenantForeignKey(Member, models.PROTECT, related_name="submissions")
+    submitter = TenantForeignKey(Member, models.PROTECT, null=True, related_name="submissions")
     reference = models.CharField(max_length=40, blank=True)
     title = models.CharField(max_length=200, blank=True)
     case = TenantForeignKey(Case, models.PROTECT, null=True, related_name="+")
@@ -238,6 +242,11 @@ class Submission(TenantModel):
     @property
     def audit_label(self) -> str:
         return self.reference
+
+    @property
+    def sender(self) -> Any:
+        """Who it is from, in words."""
+        return self.submitter.name if self.submitter else _("the public form")
 
     @property
     def state(self) -> str:
@@ -285,6 +294,24 @@ class Attachment(TenantModel):
     size = models.PositiveBigIntegerField()
     content_type = models.CharField(max_length=100)
     uploaded_at = models.DateTimeField(default=clock.now, editable=False)
+
+
+class Receipt(TenantModel):
+    """What somebody outside holds for what they sent: the hash of the one secret in their private link."""
+
+    access: ClassVar[Access] = Access.APPEND
+    audit_type: ClassVar[str] = "receipt"
+    extra_policies: ClassVar[tuple[str, ...]] = ("by_hash",)
+
+    submission = TenantForeignKey(Submission, models.CASCADE, related_name="receipts")
+    token_sha256 = models.BinaryField(max_length=32)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "submission"], name="forms_receipt_once"),
+            models.UniqueConstraint(fields=["tenant", "token_sha256"], name="forms_receipt_token"),
+        ]
 
 
 class ReferenceCounter(TenantModel):

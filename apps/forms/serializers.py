@@ -119,7 +119,7 @@ class SubmissionSerializer(serializers.ModelSerializer[Submission]):
     form = serializers.UUIDField(source="form_id")
     form_version = serializers.IntegerField(source="form_version.number")
     state = serializers.CharField(read_only=True)
-    submitter = serializers.UUIDField(source="submitter_id")
+    submitter = serializers.UUIDField(source="submitter_id", allow_null=True, help_text="null: from the public form")
     revision = serializers.UUIDField(source="current_revision_id", allow_null=True)
     data = serializers.SerializerMethodField()  # type: ignore[assignment]
     sha256 = serializers.CharField(source="current_revision.sha256", default=None, allow_null=True)

@@ -82,6 +82,13 @@ def as_system(tenant: UUID) -> Iterator[TenantContext]:
 
 
 @contextmanager
+def as_visitor(tenant: UUID) -> Iterator[TenantContext]:
+    """Act as somebody unknown at a public address of one tenant: nobody's identity and no permission."""
+    with tenant_context(TenantContext(tenant=tenant, request_id=current().request_id)) as context:
+        yield context
+
+
+@contextmanager
 def with_changes(**changes: object) -> Iterator[TenantContext]:
     """The context in force with some fields replaced."""
     with tenant_context(replace(current(), **changes)) as context:  # type: ignore[arg-type]

@@ -26,7 +26,7 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
             "The list of tenants itself; a policy shows each only to its members.",
             app="SELECT, INSERT, UPDATE",
             platform="SELECT, INSERT, UPDATE",
-            policies=("tenant", "read_across", "platform_write", "own_tenants"),
+            policies=("tenant", "read_across", "platform_write", "own_tenants", "by_address"),
         ),
         GlobalTable(
             "tenants_contextkey",
@@ -114,5 +114,7 @@ DEFINER_FUNCTIONS: dict[str, str] = {
     "orkestra_meter_forms_form": "Counts forms.",
     "orkestra_meter_forms_submission": "Counts submissions by the month in which they are sent.",
     "orkestra_meter_forms_attachment": "Counts the bytes of files.",
+    "orkestra_public_form": "Finds a published form that is open to anyone by its address, before a tenant is known.",
+    "orkestra_receipt": "Finds what a stranger sent by the hash of their private link, before a tenant is known.",
     "orkestra_invitation": "Finds an open invitation by the hash of its link, before a tenant is known.",
 }

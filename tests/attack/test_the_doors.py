@@ -17,6 +17,8 @@ FILLERS = {
     "slug": "some-form",
     "pk": "01a20acb-4e16-74de-b97c-4261e1ed4b89",
     "key": "x",
+    "form": "some-form",
+    "word": "a-private-word-of-a-stranger",
     "uidb36": "1",
 }
 

@@ -100,7 +100,7 @@ def submit_new(form: Form, *, data: Any, by: Member) -> Submission:
     with transaction.atomic():
         draft = Submission(form=form, form_version=form.live_version, submitter=by, changed_at=clock.now())
         draft.save(force_insert=True)
-        return _open(draft, answers, reference, by)
+        return open_submission(draft, answers, reference, by)
 
 
 def _send(submission: Submission, answers: Answers, reference: str, by: Member) -> Submission:
@@ -108,10 +108,13 @@ def _send(submission: Submission, answers: Answers, reference: str, by: Member) 
     Submission.objects.select_for_update().get(pk=submission.pk)
     submission = Submission.objects.with_all().get(pk=submission.pk)
     check_editable(submission, by)
-    return _open(submission, answers, reference, by)
+    return open_submission(submission, answers, reference, by)
 
 
-def _open(submission: Submission, answers: Answers, reference: str, by: Member) -> Submission:
+def open_submission(
+    submission: Submission, answers: Answers, reference: str, by: Member | None, contact: str = ""
+) -> Submission:
+    """Write the answers as a revision and start or restart the path; without `by` they came from outside."""
     spec, now = submission.form_version.spec, clock.now()
     number = submission.current_revision.number + 1 if submission.current_revision else 1
     sha256 = fingerprint(submission, answers.data)
@@ -136,9 +139,11 @@ def _open(submission: Submission, answers: Answers, reference: str, by: Member) 
             reference=reference,
             path_version=submission.form_version.path_version,
             requester=by,
+            contact=contact,
             **subject,
         )
     else:
+        assert by is not None
         submission.case = approvals.resubmit(submission.case, by=by, **subject)
     submission.save()
     return submission

@@ -16,7 +16,7 @@ from apps.tenants.refusals import Invalid
 
 from .schema import MOST_ROWS, check_schema
 
-UI = {"sections", "fields", "reference", "summary"}
+UI = {"sections", "fields", "reference", "summary", "contact"}
 FIELD_UI = {"widget", "show_if", "required_if", "computed", "currency", "demands"}
 WIDGETS = {"textarea", "radio", "select"}
 
@@ -75,11 +75,15 @@ class Section:
 
 @dataclass(frozen=True)
 class Spec:
-    """A whole form. `reference` is the prefix of its reference numbers, `summary` the field that names a submission."""
+    """A whole form. `reference` is the prefix of its reference numbers, `summary` the field that names a submission.
+
+    `contact` is the field in which somebody outside leaves an address; where it is an e-mail, mails go there.
+    """
 
     sections: tuple[Section, ...]
     reference: str
     summary: str
+    contact: str = ""
     schema: dict[str, Any] = field(hash=False, compare=False, default_factory=dict)
 
     @property
@@ -112,7 +116,9 @@ def read_spec(schema: Any, ui: Any) -> Spec:
         for name, value in properties.items()
     }
     sections = _sections(reader, looks.get("sections"), made)
-    spec = Spec(sections, _reference(reader, looks), _summary(reader, looks, made), schema)
+    spec = Spec(
+        sections, _reference(reader, looks), _summary(reader, looks, made), _contact(reader, looks, made), schema
+    )
     if reader.errors:
         raise Invalid(reader.errors)
     return spec
@@ -233,6 +239,13 @@ def _reference(reader: Reader, looks: dict[str, Any]) -> str:
         reader.wrong("ui.reference", _("A reference starts with 1 to 8 letters or digits."))
         return "REQ"
     return text.upper()
+
+
+def _contact(reader: Reader, looks: dict[str, Any], made: dict[str, Field]) -> str:
+    name = looks.get("contact", "")
+    if name and (name not in made or made[name].kind not in {Kind.TEXT, Kind.EMAIL}):
+        reader.wrong("ui.contact", _("The contact is the name of a text or e-mail field."))
+    return str(name)
 
 
 def _summary(reader: Reader, looks: dict[str, Any], made: dict[str, Field]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -16,6 +17,8 @@ from .. import actions
 from ..access import capabilities_by, demand
 from ..inputs import FillingInput, GrantInput
 from ..models import Form, Grant
+from ..public import address_of
+from ..rules.filling import Filling
 
 MOST_EXPLAINED = 100
 
@@ -41,6 +44,7 @@ def access(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
         "form": found,
         "input": asked,
         "opened": opened,
+        "public_url": public_url(found),
         "grants": grants,
         "people": [_explained(found, one) for one in people[:MOST_EXPLAINED]],
         "most": MOST_EXPLAINED,
@@ -56,6 +60,13 @@ def revoke(request: PageRequest, tenant: str, slug: str, pk: UUID) -> HttpRespon
     except Refused as refused:
         messages.error(request, str(refused.detail))
     return redirect(turl(request, "forms:access", slug=slug))
+
+
+def public_url(form: Form) -> str:
+    """Where anyone fills the form; empty while nobody outside can."""
+    if form.filling != Filling.PUBLIC or form.live_version_id is None:
+        return ""
+    return f"{settings.PUBLIC_URL}{address_of(form.tenant.slug, form.slug)}"
 
 
 def _managed(request: PageRequest, slug: str) -> Form:

@@ -15,6 +15,7 @@ from .. import actions
 from ..access import capabilities, demand
 from ..inputs import FormInput
 from ..models import Form, Submission
+from .access import public_url
 
 EXAMPLE_SCHEMA = {
     "type": "object",
@@ -49,6 +50,7 @@ def form(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
     context = {
         "form": found,
         "may": may,
+        "public_url": public_url(found),
         "fault": fault,
         "faults": list(flatten(fault.errors)) if isinstance(fault, Invalid) else [],
         "steps": found.live_version.path_version.steps

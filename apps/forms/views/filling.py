@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 
 from apps.accounts.models import Member
@@ -65,19 +65,19 @@ def preview(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
     if pinned:
         version = _mine(request, _uuid(pinned)).form_version
     assert version is not None
-    spec = version.spec
-    answers = read_answers(spec, read_post(spec, request.POST))
-    return JsonResponse(
-        {
-            "show": {item.name: item.name in answers.shown for item in spec.fields},
-            "required": {item.name: item.name in answers.required or item.computed is not None for item in spec.fields},
-            "values": {
-                item.name: computed(item, answers.data.get(item.name))
-                for item in spec.fields
-                if item.computed is not None
-            },
-        }
-    )
+    return JsonResponse(preview_of(version.spec, request.POST))
+
+
+def preview_of(spec: Spec, post: QueryDict) -> dict[str, Any]:
+    """What a page shows for these answers: which fields, which are required, and the computed numbers."""
+    answers = read_answers(spec, read_post(spec, post))
+    return {
+        "show": {item.name: item.name in answers.shown for item in spec.fields},
+        "required": {item.name: item.name in answers.required or item.computed is not None for item in spec.fields},
+        "values": {
+            item.name: computed(item, answers.data.get(item.name)) for item in spec.fields if item.computed is not None
+        },
+    }
 
 
 def _uuid(text: str) -> UUID:
@@ -105,7 +105,7 @@ def _take(request: PageRequest, found: Submission) -> HttpResponse:
     _restore_files(found)
     data = read_post(spec, request.POST)
     if asked.startswith("remove-row:"):
-        data = _without_row(data, asked)
+        data = without_row(data, asked)
     found = actions.save_draft(found, data=data, by=request.member)
     faults = _attach(request, found, spec)
     if asked.startswith("remove-file:"):
@@ -133,7 +133,8 @@ def _restore_files(found: Submission) -> None:
         found.save(update_fields=["draft_data"])
 
 
-def _without_row(data: dict[str, Any], asked: str) -> dict[str, Any]:
+def without_row(data: dict[str, Any], asked: str) -> dict[str, Any]:
+    """The answers without the row that `remove-row:<field>:<index>` names."""
     name, _colon, index = asked.partition(":")[2].partition(":")
     rows = data.get(name)
     if isinstance(rows, list) and index.isdigit() and int(index) < len(rows):
