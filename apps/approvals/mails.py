@@ -13,11 +13,16 @@ from apps.audit.actions import Target
 from apps.comms.actions import queue_mail
 from apps.tenants.context import current_tenant
 from apps.tenants.models import Tenant
+from apps.tenants.refusals import Text
 
 from .models import Assignment, Case, CaseState, CaseStep, Decision
 
 # What the end of a case is called towards somebody outside, who asked for no approval.
-OUTSIDE = {CaseState.APPROVED: _("completed"), CaseState.REJECTED: _("declined"), CaseState.IN_REVIEW: _("in progress")}
+OUTSIDE: dict[str, Text] = {
+    CaseState.APPROVED: _("completed"),
+    CaseState.REJECTED: _("declined"),
+    CaseState.IN_REVIEW: _("in progress"),
+}
 
 
 def subject_of(case: Case) -> Target:

@@ -31,7 +31,7 @@ def address_of(tenant: str, form: str) -> str:
     return reverse("public_form", kwargs={"tenant": tenant, "form": form})
 
 
-def _ask(sql: str, values: list[object]) -> tuple[UUID, UUID] | None:
+def _ask(sql: str, values: list[str | bytes]) -> tuple[UUID, UUID] | None:
     with tenant_context(NOBODY), connection.cursor() as cursor:
         cursor.execute(sql, values)
         row = cursor.fetchone()
