@@ -22,10 +22,11 @@ class OperationsConfig(AppConfig):
 
         from . import errors, observe
         from .alarms import keeper
-        from .probes import backups
+        from .probes import backups, observability
 
         register(ACTIONS)
         slots.probes.add(Probe("operations.backup", backups))
+        slots.probes.add(Probe("operations.observability", observability))
         slots.watchers.add(Watcher("operations.alarms", keeper.hear))
         slots.heartbeats.add(Heartbeat("operations.observe", observe.observe))
         connection_created.connect(errors.watch_connection)

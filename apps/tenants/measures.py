@@ -16,6 +16,8 @@ REQUEST_SECONDS = Histogram(
     "orkestra_http_request_duration_seconds", "Until the answer starts.", ["route", "method"], buckets=SECONDS
 )
 DEPENDENCY_ERRORS = Counter("orkestra_dependency_errors", "Calls that failed for want of a server.", ["dependency"])
+for _name in ("database", "cache"):
+    DEPENDENCY_ERRORS.labels(_name)
 DEPENDENCY_UP = Gauge(
     "orkestra_dependency_up",
     "1 while it answers, as the worker sees it.",

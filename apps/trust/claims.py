@@ -238,8 +238,20 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("passkeys", _("Passkeys"), _("The second factor is an authenticator app; passkeys are not taken.")),
     Claim(
         "observability",
-        _("Metrics and alerts"),
-        _("Logs are JSON with a request id; there are no metrics and no security events yet."),
+        _("Logs, metrics and alerts"),
+        _(
+            "Log lines are JSON, hold ids and nothing that people type, and carry one id from a request to its jobs; "
+            "metrics have a port of their own and name no tenant; security events are kept where the app can only add them."
+        ),
+        True,
+        "operations.observability",
+        (
+            "apps/operations/alarms.py",
+            "apps/tenants/measures.py",
+            "orkestra/runtime/metrics.py",
+            "orkestra/settings/logs.py",
+        ),
+        ("tests/faults/test_alarms.py", "tests/runtime/test_metrics.py", "tests/unit/test_logs.py"),
     ),
     Claim(
         "signed_log",

@@ -1,15 +1,15 @@
-"""`python -m orkestra.runtime up` and `python -m orkestra.runtime with-servers -- COMMAND…`."""
+"""`python -m orkestra.runtime up`, `… metrics` and `python -m orkestra.runtime with-servers -- COMMAND…`."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from . import servers
+from . import metrics, servers
 from .home import Stop
 from .supervisor import Supervisor
 
-USAGE = "usage: python -m orkestra.runtime up | with-servers -- COMMAND…"
+USAGE = "usage: python -m orkestra.runtime up | metrics | with-servers -- COMMAND…"
 
 
 def main(arguments: list[str]) -> int:
@@ -17,6 +17,8 @@ def main(arguments: list[str]) -> int:
     try:
         if arguments == ["up"]:
             return Supervisor(os.environ).run()
+        if arguments == ["metrics"]:
+            return metrics.serve(os.environ)
         if arguments[:2] == ["with-servers", "--"] and arguments[2:]:
             return servers.run(arguments[2:], os.environ)
     except Stop as stop:

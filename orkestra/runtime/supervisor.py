@@ -14,7 +14,9 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from . import first, valkey
+from orkestra.settings.config import Config
+
+from . import first, metrics, valkey
 from .home import PROJECT, Account, Home, Stop, can_run_project, find
 from .postgres import Postgres, binaries
 from .process import Child, Interrupted, run_to_end
@@ -68,6 +70,7 @@ class Supervisor:
         serving = {key: value for key, value in environment.items() if key not in NOT_FOR_SERVING}
         self._launch(_web(self.home, serving, self.account, self.port))
         self._launch(_worker(self.home, serving, self.account))
+        self._serve_metrics(serving)
         with step("Starting web and worker"):
             self._wait_until_ready()
         first.greet(self.port, word, demo=self._wants_demo(), given=bool(self.given.get("ORKESTRA_DEMO_PASSWORD")))
@@ -112,7 +115,24 @@ class Supervisor:
             "DJANGO_SETTINGS_MODULE": "orkestra.settings",
             "ORKESTRA_SUPERVISED": "1",
             "PYTHONUNBUFFERED": "1",
+            "PROMETHEUS_MULTIPROC_DIR": str(self.home.root / "metrics"),
         }
+
+    def _serve_metrics(self, environment: dict[str, str]) -> None:
+        """On their own port. One that nobody chose and that is taken costs the metrics, not the run."""
+        config = Config(environment)
+        port = config.metrics_port
+        if not port:
+            return
+        if not _is_free(port):
+            if config.text("ORKESTRA_METRICS_PORT"):
+                raise Stop(f"Port {port}, which ORKESTRA_METRICS_PORT names, is taken by another program.")
+            say(f"Port {port} is taken, so there are no metrics; ORKESTRA_METRICS_PORT chooses another.")
+            return
+        command = [sys.executable, "-m", "orkestra.runtime", "metrics"]
+        self._launch(
+            Child("metrics", command, self.home.root / "log" / "metrics.log", self.account, environment, PROJECT)
+        )
 
     @property
     def embedded(self) -> bool:
@@ -130,9 +150,10 @@ class Supervisor:
         return bool(self.given.get(name) or self.given.get(f"{name}_FILE"))
 
     def _own_files(self) -> None:
-        """Files, uploads in progress and collected static files belong to whoever runs the web."""
+        """Files, uploads in progress, static files and counters belong to whoever runs the web; counters start anew."""
+        metrics.emptied(self.home.root / "metrics")
         if self.account:
-            for name in ("files", "tmp", "static"):
+            for name in ("files", "tmp", "static", "metrics"):
                 for path in [self.home.root / name, *(self.home.root / name).rglob("*")]:
                     os.chown(path, self.account.uid, self.account.gid)
 
@@ -265,7 +286,8 @@ def _web_account(home: Home) -> Account | None:
 
 
 def _web(home: Home, environment: dict[str, str], account: Account | None, port: int) -> Child:
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--port", str(port)]
+    command += ["--host", environment.get("ORKESTRA_LISTEN") or "127.0.0.1"]
     command += ["--workers", str(WEB_WORKERS), "--blocking-threads", str(WEB_THREADS), "--respawn-failed-workers"]
     command += ["--no-ws", "--backlog", "256", "--backpressure", "64", "--workers-kill-timeout", "10"]
     command += ["--http1-header-read-timeout", "15000", "--log-level", "warning", "orkestra.wsgi:application"]

@@ -28,6 +28,13 @@ class Variable:
 VARIABLES: tuple[Variable, ...] = (
     Variable("ORKESTRA_HOME", "folder of data, files, logs and secrets"),
     Variable("ORKESTRA_PORT", "port of the web server", "8000"),
+    Variable("ORKESTRA_LISTEN", "address on which the web server listens", "127.0.0.1"),
+    Variable("ORKESTRA_METRICS_PORT", "port of the metrics; one above ORKESTRA_PORT if not given, 0 for none"),
+    Variable(
+        "ORKESTRA_METRICS_TOKEN",
+        "asked of whoever reads the metrics; they leave this machine only with it",
+        secret=True,
+    ),
     Variable("ORKESTRA_PUBLIC_URL", "address people use in their browser"),
     Variable("ORKESTRA_DEBUG", "1 shows tracebacks; never in production", "0"),
     Variable("ORKESTRA_SECRET_KEY", "Django's key for sessions and reset links", secret=True),
@@ -102,6 +109,12 @@ class Config:
 
     def switch(self, name: str) -> bool:
         return self.text(name).strip().lower() in {"1", "true", "yes", "on"}
+
+    @property
+    def metrics_port(self) -> int:
+        """Where metrics are served: one above the web's unless ORKESTRA_METRICS_PORT names another; 0 for nowhere."""
+        given = self.text("ORKESTRA_METRICS_PORT")
+        return self.number("ORKESTRA_METRICS_PORT") if given else self.number("ORKESTRA_PORT") + 1
 
 
 def _read_secret(name: str, path: Path) -> str:
