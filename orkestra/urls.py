@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("apps.operations.urls")),
     path("", include("apps.trust.public_urls")),
     path("", include("apps.forms.public_urls")),
+    path("", include("apps.comms.doors")),
     path("api/v1/", include("orkestra.api")),
     path("ofrep/v1/", include("apps.flags.api")),
     path("account/start/", accounts.start, name="account_start"),

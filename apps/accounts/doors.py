@@ -43,6 +43,7 @@ RULES: tuple[Rule, ...] = (
     _rule(r"/security\Z", Door.PUBLIC, "GET", "HEAD"),
     _rule(r"/\.well-known/(security\.txt|jwks\.json)\Z", Door.PUBLIC, "GET", "HEAD"),
     _rule(r"/healthz/(live|ready)\Z", Door.PUBLIC, "GET", "HEAD"),
+    _rule(r"/webhooks/(stripe|comms/[a-z0-9-]{1,40})\Z", Door.PUBLIC, "POST"),
     _rule(r"/static/", Door.PUBLIC, "GET", "HEAD"),
     _rule(r"/favicon\.ico\Z", Door.PUBLIC, "GET", "HEAD"),
     _rule(r"/account/(login|password/reset)(/|\Z)", Door.PUBLIC),
@@ -78,4 +79,4 @@ def rule_of(path: str) -> Rule | None:
 
 def is_api(path: str) -> bool:
     """Whether answers there are JSON and the session counts for nothing."""
-    return path.startswith(("/api/", "/ofrep/"))
+    return path.startswith(("/api/", "/ofrep/", "/webhooks/"))

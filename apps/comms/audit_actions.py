@@ -11,4 +11,6 @@ ACTIONS = {
     "webhook.tested": _("Sent a test to a webhook endpoint"),
     "webhook.resent": _("Sent a webhook again"),
     "webhook.disabled": _("Switched off a webhook endpoint that takes nothing"),
+    "mail.bounced": _("A mail came back"),
+    "mail.complained": _("A mail was reported as spam"),
 }

@@ -7,7 +7,7 @@ from uuid import UUID
 from procrastinate.contrib.django import app
 
 from apps.tenants.context import TenantContext, as_system, tenant_context
-from apps.tenants.jobs import RetryStrategy, tenant_task
+from apps.tenants.jobs import RetryStrategy, task_apart, tenant_task
 from apps.tenants.models import Tenant
 
 from . import actions
@@ -26,6 +26,16 @@ def send_mail(*, message_id: str) -> None:
 def deliver_webhook(*, delivery_id: str) -> None:
     """Tell one endpoint about one event; what fails is promised again by the attempt itself."""
     actions.attempt(UUID(delivery_id))
+
+
+# Again after 3, 9, 27 … seconds, for about a day.
+INBOUND_RETRY = RetryStrategy(max_attempts=10, exponential_wait=3)
+
+
+@task_apart(name="comms.process_inbound", queue="webhooks", retry=INBOUND_RETRY)
+def process_inbound(*, event_id: str) -> None:
+    """Deal with one webhook that came in."""
+    actions.process(UUID(event_id))
 
 
 @app.periodic(cron="41 3 * * *")

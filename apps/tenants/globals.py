@@ -81,6 +81,13 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
             app=ALL,
             policies=("people", "read_across"),
         ),
+        GlobalTable(
+            "comms_inboundevent",
+            "A webhook comes in before a tenant is known; its content is sealed and erased when it is dealt with, and "
+            "with a tenant bound a policy shows none.",
+            app="SELECT, INSERT, UPDATE",
+            policies=("inbox", "read_across"),
+        ),
         GlobalTable("account_emailconfirmation", "allauth's pending confirmations; keys only.", app=ALL),
         GlobalTable(
             "operations_alarm",

@@ -19,6 +19,27 @@ def defer(name: str, *, queue: str = "default", after_seconds: int = 0, **ids: s
     return int(job.defer(tenant_id=str(current_tenant()), request_id=current().request_id, **ids))
 
 
+def defer_apart(name: str, *, queue: str = "default", **ids: str) -> int:
+    """Queue one job that belongs to no tenant, in the caller's transaction; returns its number."""
+    job = app.configure_task(name=name, queue=queue, allow_unknown=True)
+    return int(job.defer(request_id=current().request_id, **ids))
+
+
+def task_apart(*, name: str, queue: str = "default", retry: Any = False) -> Callable[[Callable[..., None]], Any]:
+    """Register a function of ids as a task that starts with no tenant known."""
+
+    def decorate(function: Callable[..., None]) -> Any:
+        def run(*, request_id: str = "", **ids: str) -> None:
+            with tenant_context(TenantContext.system(None, request_id)):
+                function(**ids)
+
+        run.__name__ = function.__name__
+        run.__doc__ = function.__doc__
+        return app.task(name=name, queue=queue, retry=retry)(run)
+
+    return decorate
+
+
 def tenant_task(*, name: str, queue: str = "default", retry: Any = False) -> Callable[[Callable[..., None]], Any]:
     """Register a function of ids as the task of a name; `retry` is a RetryStrategy."""
 

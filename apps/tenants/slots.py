@@ -120,6 +120,26 @@ class Watcher:
 
 
 @dataclass(frozen=True)
+class Inbound:
+    """A webhook that came in and was verified: its sender's id for it, its type, and what it says."""
+
+    event_id: str
+    type: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class InboundHandler:
+    """Deals with the events of one source, in a transaction of the caller, with no tenant bound.
+
+    It answers what came of it, and None where it does nothing with such an event; what it raises lets it be tried again.
+    """
+
+    key: str
+    run: Callable[[Inbound], str | None]
+
+
+@dataclass(frozen=True)
 class Recipient:
     """Somebody to whom a mail can go."""
 
@@ -192,6 +212,7 @@ class Slots:
     banners: Slot[Banner] = field(default_factory=Slot)
     watchers: Slot[Watcher] = field(default_factory=Slot)
     dependencies: Slot[Dependency] = field(default_factory=Slot)
+    inbound: Slot[InboundHandler] = field(default_factory=Slot)
     explain_limit: Callable[[dict[str, Any]], dict[str, Any]] = dict
     actor_names: Callable[[set[UUID]], dict[UUID, str]] = _no_names
     memberships: Callable[[HttpRequest], list[Any]] = _no_memberships

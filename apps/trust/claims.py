@@ -208,6 +208,18 @@ CLAIMS: tuple[Claim, ...] = (
         ("tests/api/test_flags.py",),
     ),
     Claim(
+        "webhooks_in",
+        _("Inbound webhooks"),
+        _(
+            "What a mail provider or Stripe sends is verified over its raw bytes in constant time, within five minutes "
+            "either way, and kept once; whatever fails that is refused, and told to those who watch."
+        ),
+        True,
+        "comms.webhooks_in",
+        ("apps/comms/verifying.py", "apps/comms/doors.py", "apps/comms/actions/inbox.py"),
+        ("tests/api/test_webhooks_in.py",),
+    ),
+    Claim(
         "webhooks_out",
         _("Outbound webhooks"),
         _(
@@ -233,7 +245,6 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim("ai", _("AI budget and ledger"), _("There is no AI in Orkestra yet.")),
     Claim("csp_reports", _("CSP reports"), _("Violations of the policy are not collected.")),
-    Claim("webhooks_in", _("Inbound webhooks"), _("No webhook is received.")),
     Claim("sso", _("Single sign-on"), _("People sign in by e-mail and password, and no identity provider is asked.")),
     Claim("passkeys", _("Passkeys"), _("The second factor is an authenticator app; passkeys are not taken.")),
     Claim(

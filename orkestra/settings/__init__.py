@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from .config import Config
+from .config import Config, pairs
 from .databases import databases, email
 from .logs import logging_config
 from .security import *  # noqa: F403
@@ -112,6 +112,13 @@ EMAIL_URL = CONFIG.text("EMAIL_URL")
 for _name, _value in email(EMAIL_URL).items():
     globals()[_name] = _value
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = CONFIG.text("ORKESTRA_MAIL_FROM")
+
+COMMS_WEBHOOK_SECRETS = pairs("ORKESTRA_COMMS_WEBHOOK_SECRETS", CONFIG.text("ORKESTRA_COMMS_WEBHOOK_SECRETS"))
+STRIPE_WEBHOOK_SECRETS = CONFIG.text("ORKESTRA_STRIPE_WEBHOOK_SECRETS").split()
+STRIPE_KEY = CONFIG.text("ORKESTRA_STRIPE_KEY")
+STRIPE_PRICES = pairs("ORKESTRA_STRIPE_PRICES", CONFIG.text("ORKESTRA_STRIPE_PRICES"))
+STRIPE_API = "https://api.stripe.com"
+WEBHOOK_MAX_BYTES = 256 * 1024
 
 LANGUAGE_CODE = "en"
 USE_I18N = True

@@ -56,6 +56,10 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("ORKESTRA_BIND_MODE", "how the tenant is bound: statement or transaction", "statement"),
     Variable("REDIS_URL", "Redis or Valkey for the cache", secret=True),
     Variable("EMAIL_URL", "console: or smtp://user:password@host:port?tls=1", "console:", secret=True),
+    Variable("ORKESTRA_COMMS_WEBHOOK_SECRETS", "channel=whsec_…, by spaces; two of one channel to rotate", secret=True),
+    Variable("ORKESTRA_STRIPE_WEBHOOK_SECRETS", "Stripe's whsec_… by spaces; two to rotate", secret=True),
+    Variable("ORKESTRA_STRIPE_KEY", "Stripe's secret or restricted key; without it plans are set by hand", secret=True),
+    Variable("ORKESTRA_STRIPE_PRICES", "plan=price_…, by spaces; several of one plan are allowed"),
     Variable("ORKESTRA_EGRESS_LOOPBACK", "1 lets webhooks call http on this very machine; development only", "0"),
     Variable("ORKESTRA_MAIL_FROM", "sender of our mails", "Orkestra <no-reply@localhost>"),
 )
@@ -115,6 +119,17 @@ class Config:
         """Where metrics are served: one above the web's unless ORKESTRA_METRICS_PORT names another; 0 for nowhere."""
         given = self.text("ORKESTRA_METRICS_PORT")
         return self.number("ORKESTRA_METRICS_PORT") if given else self.number("ORKESTRA_PORT") + 1
+
+
+def pairs(name: str, text: str) -> dict[str, list[str]]:
+    """`a=1 b=2 a=3` as {a: [1, 3], b: [2]}, in order. Raises ImproperlyConfigured."""
+    found: dict[str, list[str]] = {}
+    for part in text.split():
+        key, equals, value = part.partition("=")
+        if not (key and equals and value):
+            raise ImproperlyConfigured(f"{name} is written name=value, by spaces; one part of it is not.")
+        found.setdefault(key, []).append(value)
+    return found
 
 
 def _read_secret(name: str, path: Path) -> str:

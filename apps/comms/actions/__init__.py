@@ -11,6 +11,7 @@ from .endpoints import (
     send_test,
 )
 from .events import publish_event
+from .inbox import process, receive, refuse_forged
 from .mail import MAX_ATTEMPTS, TryAgain, deliver, queue_mail, tell_owners
 
 __all__ = [
@@ -22,9 +23,12 @@ __all__ = [
     "delete_endpoint",
     "deliver",
     "end_old_secret",
+    "process",
     "prune",
     "publish_event",
     "queue_mail",
+    "receive",
+    "refuse_forged",
     "resend",
     "rotate_secret",
     "send_test",

@@ -74,7 +74,7 @@ def _hand_over(message: OutboxMessage) -> str | None:
         message.subject,
         message.body,
         to=[message.to],
-        headers={"Message-ID": f"<{message.pk}@{host}>", "Auto-Submitted": "auto-generated"},
+        headers={"Message-ID": f"<{message.pk}.{message.tenant_id}@{host}>", "Auto-Submitted": "auto-generated"},
     )
     try:
         mail.send()

@@ -15,6 +15,8 @@ class OutboxState(models.TextChoices):
     QUEUED = "queued", _("queued")
     SENT = "sent", _("sent")
     FAILED = "failed", _("failed")
+    BOUNCED = "bounced", _("bounced")
+    COMPLAINED = "complained", _("reported as spam")
 
 
 class OutboxMessage(TenantModel):
