@@ -103,6 +103,7 @@ class SwitchView(PublicView):
     @extend_schema(request=SwitchSerializer, responses=PairSerializer)
     def post(self, request: ApiRequest) -> Response:
         """A pair of tokens for another tenant of mine."""
+        actions.check_no_key(request.context.credential)
         user: User = request.user  # type: ignore[assignment]
         tenant = _my_tenant(user, SwitchSerializer.checked(request))
         acting, device = request.context, device_of(request._request)
@@ -132,7 +133,8 @@ class MeView(PublicView):
                 "is_platform_admin": user.is_platform_admin,  # type: ignore[union-attr]
                 "tenant": str(acting.tenant) if acting.tenant else None,
                 "member": str(acting.member) if acting.member else None,
-                "permissions": sorted(acting.permissions),
+                "permissions": sorted(name for name in acting.permissions if acting.allows(name)),
+                "credential": acting.credential,
                 "tenants": [
                     {"id": str(m.tenant_id), "slug": m.tenant.slug, "name": m.tenant.name, "role": m.role}
                     for m in memberships(UUID(str(user.pk)))

@@ -6,6 +6,7 @@ PAGES = {
     "members": (_("Members"), "users"),
     "teams": (_("Teams"), "network"),
     "roles": (_("Roles"), "table-2"),
+    "api-keys": (_("API keys"), "key-round"),
 }
 
 

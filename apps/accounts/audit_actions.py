@@ -12,6 +12,8 @@ ACTIONS = {
     "token.refused": _("Refused to issue a token"),
     "token.reused": _("A used refresh token came back; its family is revoked"),
     "token.revoked": _("Revoked a refresh token"),
+    "api_key.created": _("Made an API key"),
+    "api_key.revoked": _("Ended an API key"),
     "limit.passed": _("Refused further tries"),
     "signing_key.rotated": _("Changed the key that signs access tokens"),
     "tenant.created": _("Created the tenant"),

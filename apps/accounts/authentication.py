@@ -14,7 +14,7 @@ class GatewayAuthentication(BaseAuthentication):
     """The person of the bearer token that the gateway verified."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
-        if current().credential != "jwt":
+        if current().credential not in {"jwt", "api_key"}:
             return None
         return request._request.user, getattr(request._request, "claims", None)
 

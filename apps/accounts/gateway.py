@@ -22,7 +22,7 @@ from apps.tenants.refusals import Forbidden, NotFound, NotSignedIn, Problem, Too
 from apps.tenants.security_events import Kind, security_event_now_and_then
 from apps.tenants.slots import slots
 
-from . import limits, second_factor, step_up, tokens
+from . import actions, key_format, limits, second_factor, step_up, tokens
 from .answers import problem_answer
 from .doors import TENANT_PATH, Door, Rule, is_api, rule_of
 from .models import Member, User
@@ -120,7 +120,10 @@ def _by_session(request: HttpRequest, door: Door) -> TenantContext:
 
 
 def _by_token(request: HttpRequest, door: Door) -> TenantContext:
-    claims = tokens.read_access(tokens.bearer(request.headers.get("Authorization", "")))
+    token = tokens.bearer(request.headers.get("Authorization", ""))
+    if token.startswith(key_format.PREFIX):
+        return _by_key(request, token, door)
+    claims = tokens.read_access(token)
     refuse_revoked(claims)
     person = TenantContext(
         user=claims.user,
@@ -143,6 +146,25 @@ def _by_token(request: HttpRequest, door: Door) -> TenantContext:
     if door is Door.PLATFORM_API:
         return _platform(user, person)
     raise NotSignedIn("This token opens no tenant; switch to one first.", code="no_tenant")
+
+
+def _by_key(request: HttpRequest, text: str, door: Door) -> TenantContext:
+    """An API key opens one tenant, as its member and within its scopes."""
+    if door is Door.PLATFORM_API:
+        raise NotFound()
+    address = limits.address_of(request)
+    try:
+        key = actions.find_api_key(text)
+    except NotSignedIn:
+        limits.spend(limits.BAD_KEYS_FROM_ADDRESS, address)
+        raise
+    person = TenantContext(
+        user=key.user, credential="api_key", request_id=current().request_id, scopes=key.scopes, amr=("key",)
+    )
+    found = _as_member(request, person, pk=key.tenant)
+    with tenant_context(found):
+        actions.note_use(key.id, before=key.last_used_at, address=address)
+    return found
 
 
 def _platform(user: User, person: TenantContext) -> TenantContext:
@@ -185,6 +207,7 @@ def _as_member(request: HttpRequest, person: TenantContext, **tenant: Any) -> Te
         user=person.user,
         member=member.pk,
         permissions=member.permissions,
+        scopes=person.scopes,
         auth_time=person.auth_time,
         amr=person.amr,
         credential=person.credential,

@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from .models import Member
-from .rules import Role
+from .rules import PERMISSIONS, Role
 
 
 class InvitationInput(forms.Form):
@@ -17,6 +17,19 @@ class InvitationInput(forms.Form):
 
     email = forms.EmailField(label=_("E-mail address"))
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.MEMBER)
+
+
+class ApiKeyInput(forms.Form):
+    """What a new key is for, what it may do, and for how long."""
+
+    name = forms.CharField(label=_("What is it for?"), max_length=100)
+    scopes = forms.MultipleChoiceField(label=_("It may"), widget=forms.CheckboxSelectMultiple)
+    days = forms.IntegerField(label=_("Days until it ends"), min_value=1, max_value=365, initial=90)
+
+    def __init__(self, *args: Any, held: frozenset[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [(name, title) for name, title in PERMISSIONS.items() if name in held]
+        self.fields["scopes"].choices = choices  # type: ignore[attr-defined]
 
 
 class TeamInput(forms.Form):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
@@ -202,6 +204,55 @@ class TeamMember(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "team", "member"], name="accounts_team_member_once")]
+
+
+class ApiKeyQuerySet(TenantQuerySet["ApiKey"]):
+    def alive(self) -> Self:
+        """Neither taken back nor run out."""
+        return self.filter(revoked_at=None, expires_at__gt=clock.now())
+
+
+ApiKeyManager = TenantManager.from_queryset(ApiKeyQuerySet)
+
+
+class ApiKey(TenantModel):
+    """A key by which a program acts as a member, within some permissions and for a time. Only its hash is stored."""
+
+    audit_type: ClassVar[str] = "api_key"
+    extra_policies: ClassVar[tuple[str, ...]] = ("by_hash",)
+
+    name = models.CharField(_("name"), max_length=100)
+    member = TenantForeignKey(Member, models.PROTECT, related_name="+")
+    user_id = models.UUIDField()  # the member's person, known before the tenant is in force
+    shown = models.CharField(_("key"), max_length=16)
+    secret_sha256 = models.BinaryField(max_length=32)
+    scopes = models.JSONField()
+    created_at = models.DateTimeField(_("made"), default=clock.now, editable=False)
+    expires_at = models.DateTimeField(_("until"))
+    last_used_at = models.DateTimeField(_("last use"), null=True)
+    last_address = models.GenericIPAddressField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[ApiKeyManager] = ApiKeyManager()
+
+    class Meta:
+        verbose_name = _("API key")
+        constraints = [models.UniqueConstraint(fields=["tenant", "secret_sha256"], name="accounts_apikey_hash")]
+
+    @property
+    def audit_label(self) -> str:
+        return self.shown
+
+
+@dataclass(frozen=True)
+class FoundKey:
+    """What is known of a key before its tenant is in force."""
+
+    id: UUID
+    tenant: UUID
+    user: UUID
+    scopes: frozenset[str]
+    last_used_at: datetime | None
 
 
 class TokenFamily(models.Model):

@@ -15,8 +15,8 @@ from apps.tenants.api import CheckedSerializer, ReadOnlyTenantViewSet, TenantVie
 from apps.tenants.context import require
 
 from . import actions
-from .models import Invitation, Member, Team
-from .rules import Role
+from .models import ApiKey, Invitation, Member, Team
+from .rules import PERMISSIONS, Role
 
 
 class MemberSerializer(serializers.ModelSerializer[Member]):
@@ -61,6 +61,50 @@ class TeamChangeSerializer(CheckedSerializer):
 
 class SeatSerializer(CheckedSerializer):
     member = serializers.UUIDField()
+
+
+class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
+    member = serializers.UUIDField(source="member_id")
+
+    class Meta:
+        model = ApiKey
+        fields = ["id", "name", "member", "shown", "scopes", "created_at", "expires_at", "last_used_at", "last_address"]
+
+
+class NewApiKeySerializer(ApiKeySerializer):
+    key = serializers.CharField(help_text="The key itself; it is never shown again.")
+
+    class Meta(ApiKeySerializer.Meta):
+        fields = [*ApiKeySerializer.Meta.fields, "key"]
+
+
+class ApiKeyInputSerializer(CheckedSerializer):
+    name = serializers.CharField(max_length=100)
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=list(PERMISSIONS)), max_length=50)
+    days = serializers.IntegerField(min_value=1, max_value=365, default=90, help_text="until it ends")
+
+
+class ApiKeyViewSet(TenantViewSet[ApiKey]):
+    """Keys that are alive; each acts as the member who made it, within its scopes."""
+
+    serializer_class = ApiKeySerializer
+    needs = dict.fromkeys(["list", "retrieve", "create", "destroy"], "api_keys.write")
+
+    def rows(self) -> Any:
+        return ApiKey.objects.alive()
+
+    @extend_schema(request=ApiKeyInputSerializer, responses={201: NewApiKeySerializer})
+    def create(self, request: Request) -> Response:
+        """Make a key. Needs a sign-in within the last five minutes; the key is in this answer and nowhere else."""
+        asked = ApiKeyInputSerializer.checked(request)
+        made, text = actions.create_api_key(by=self.request.member, **asked)
+        return Response({**ApiKeySerializer(made).data, "key": text}, status=201)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """End a key at once."""
+        actions.revoke_api_key(self.get_object(), by=self.request.member)
+        return Response(status=204)
 
 
 class MemberViewSet(ReadOnlyTenantViewSet[Member]):
@@ -165,6 +209,7 @@ class TeamViewSet(TenantViewSet[Team]):
 
 routes: list[tuple[str, Any, str]] = [
     ("members", MemberViewSet, "member"),
+    ("api-keys", ApiKeyViewSet, "api-key"),
     ("invitations", InvitationViewSet, "invitation"),
     ("teams", TeamViewSet, "team"),
 ]

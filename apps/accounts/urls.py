@@ -1,5 +1,6 @@
 from django.urls import path
 
+from . import key_views
 from . import settings_views as views
 
 app_name = "accounts"
@@ -11,4 +12,6 @@ urlpatterns = [
     path("settings/teams/", views.teams, name="teams"),
     path("settings/teams/<uuid:pk>/", views.team, name="team"),
     path("settings/roles/", views.roles, name="roles"),
+    path("settings/api-keys/", key_views.api_keys, name="api-keys"),
+    path("settings/api-keys/<uuid:pk>/", key_views.revoke, name="api-key"),
 ]

@@ -123,5 +123,6 @@ DEFINER_FUNCTIONS: dict[str, str] = {
     "orkestra_meter_forms_attachment": "Counts the bytes of files.",
     "orkestra_public_form": "Finds a published form that is open to anyone by its address, before a tenant is known.",
     "orkestra_receipt": "Finds what a stranger sent by the hash of their private link, before a tenant is known.",
+    "orkestra_api_key": "Finds a living API key by its hash, before a tenant is known.",
     "orkestra_invitation": "Finds an open invitation by the hash of its link, before a tenant is known.",
 }

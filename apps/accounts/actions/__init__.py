@@ -1,5 +1,6 @@
 """Everything that writes people, memberships, teams and tokens."""
 
+from .api_keys import check_no_key, create_api_key, end_api_keys, find_api_key, note_use, revoke_api_key
 from .families import Pair, end_families, end_family, open_family, revoke, rotate
 from .invitations import Invited, accept, invite, look_at, withdraw_invitation
 from .members import change_role, deactivate, leave_team, reactivate, rename_team
@@ -14,22 +15,28 @@ __all__ = [
     "add_member",
     "change_role",
     "change_tenant",
+    "check_no_key",
+    "create_api_key",
     "create_person",
     "create_team",
     "create_tenant",
     "deactivate",
+    "end_api_keys",
     "end_families",
     "end_family",
+    "find_api_key",
     "invite",
     "join_team",
     "leave_team",
     "look_at",
+    "note_use",
     "open_family",
     "password_changed",
     "reactivate",
     "rename_team",
     "reset_asked",
     "revoke",
+    "revoke_api_key",
     "rotate",
     "rotate_signing_key",
     "sign_in_refused",

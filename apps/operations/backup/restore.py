@@ -26,6 +26,7 @@ SCHEMA = re.compile(r" (?:SCHEMA - public|(?:ACL|COMMENT) - SCHEMA public) ")
 ENDED = (
     "DELETE FROM django_session",
     "UPDATE accounts_tokenfamily SET revoked_at = now() WHERE revoked_at IS NULL",
+    "UPDATE accounts_apikey SET revoked_at = now() WHERE revoked_at IS NULL",
     "DELETE FROM procrastinate_jobs WHERE status = 'todo'",
 )
 

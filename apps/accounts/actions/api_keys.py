@@ -1,0 +1,95 @@
+"""API keys: made once, shown once, and over at once when they are taken back."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from apps.audit.actions import record
+from apps.tenants import clock
+from apps.tenants.context import NOBODY, require, tenant_context
+from apps.tenants.freshness import require_fresh
+from apps.tenants.refusals import Forbidden, Invalid, NotSignedIn
+
+from .. import key_format
+from ..models import ApiKey, FoundKey, Member
+
+MOST_DAYS = 365
+USE_NOTED = timedelta(minutes=1)
+FIND = "SELECT id, tenant_id, user_id, scopes, last_used_at FROM orkestra_api_key(%s)"
+
+
+@transaction.atomic
+def create_api_key(*, name: str, scopes: list[str], days: int, by: Member) -> tuple[ApiKey, str]:
+    """A key that acts as the member who makes it, within the scopes; with its text, which is kept nowhere.
+
+    Raises NotFresh, Forbidden, Invalid for a scope that is unknown or that the member does not hold themselves.
+    """
+    require("api_keys.write")
+    require_fresh()
+    wrong = sorted(set(scopes) - by.permissions)
+    if wrong or not scopes:
+        words = ", ".join(wrong)
+        raise Invalid({"scopes": [_("You cannot give: %(words)s.") % {"words": words} if wrong else _("Choose one.")]})
+    if not 1 <= days <= MOST_DAYS:
+        raise Invalid({"days": [_("A key lives from 1 to %(n)s days.") % {"n": MOST_DAYS}]})
+    text = key_format.make_key()
+    made = ApiKey.objects.create(
+        name=name,
+        member=by,
+        user_id=by.user_id,
+        shown=key_format.shown(text),
+        secret_sha256=key_format.digest(text),
+        scopes=sorted(set(scopes)),
+        expires_at=clock.now() + timedelta(days=days),
+    )
+    record("api_key.created", made, facts={"scopes": made.scopes, "days": days})
+    return made, text
+
+
+@transaction.atomic
+def revoke_api_key(key: ApiKey, *, by: Member) -> None:
+    """End a key; its next request is refused."""
+    require("api_keys.write")
+    _end(ApiKey.objects.filter(pk=key.pk))
+
+
+def end_api_keys(member: Member) -> None:
+    """End every key that acts as this member, in the caller's transaction."""
+    _end(ApiKey.objects.filter(member=member))
+
+
+def find_api_key(text: str) -> FoundKey:
+    """The living key of this text, before a tenant is known. Raises NotSignedIn."""
+    row = None
+    if key_format.is_well_formed(text):
+        with tenant_context(NOBODY), connection.cursor() as cursor:
+            cursor.execute(FIND, [key_format.digest(text)])
+            row = cursor.fetchone()
+    if row is None:
+        raise NotSignedIn(_("This API key is unknown, expired or revoked."), code="api_key_invalid")
+    return FoundKey(row[0], row[1], row[2], frozenset(json.loads(row[3])), row[4])
+
+
+def note_use(key: UUID, *, before: datetime | None, address: str | None) -> None:
+    """Remember when and from where a key was used last; at most once a minute."""
+    now = clock.now()
+    if before is None or now - before >= USE_NOTED:
+        ApiKey.objects.filter(pk=key).update(last_used_at=now, last_address=address)
+
+
+def check_no_key(credential: str) -> None:
+    """Raise Forbidden for a key: it stays in its tenant."""
+    if credential == "api_key":
+        raise Forbidden(_("An API key cannot do this; a person must."), code="person_needed")
+
+
+def _end(rows: object) -> None:
+    for key in rows.filter(revoked_at=None).select_for_update():  # type: ignore[attr-defined]
+        key.revoked_at = clock.now()
+        key.save(update_fields=["revoked_at"])
+        record("api_key.revoked", key)
