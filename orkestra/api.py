@@ -5,13 +5,14 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
 from apps.accounts import api as accounts
+from apps.ai import api as ai
 from apps.audit import api as audit
 from apps.billing import api as billing
 from apps.comms import api as comms
 from apps.forms import api as forms
 from apps.trust import api as trust
 
-ROOMS = (accounts, billing, comms, audit, forms, trust)
+ROOMS = (accounts, ai, billing, comms, audit, forms, trust)
 router = SimpleRouter(trailing_slash=False)
 for room in ROOMS:
     for prefix, viewset, basename in room.routes:

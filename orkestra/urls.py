@@ -20,6 +20,7 @@ urlpatterns = [
     path("admin/login/", accounts.admin_login),
     path("admin/", admin.site.urls),
     path("t/<slug:tenant>/", include("apps.trust.urls")),
+    path("t/<slug:tenant>/", include("apps.ai.urls")),
     path("t/<slug:tenant>/", include("apps.forms.urls")),
     path("t/<slug:tenant>/", include("apps.accounts.urls")),
     path("t/<slug:tenant>/", include("apps.billing.urls")),

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.tenants.api import ApiRequest
+from apps.tenants.slots import slots
 
 from .usage import meters, subscription
 
@@ -19,7 +20,8 @@ class QuotaSerializer(serializers.Serializer[Any]):
     resource = serializers.CharField()
     used = serializers.IntegerField()
     limit = serializers.IntegerField(allow_null=True, help_text="null is no limit")
-    limit_source = serializers.CharField(help_text="plan or override")
+    limit_source = serializers.CharField(help_text="plan, override, or the resource's own name")
+    unit = serializers.CharField(help_text="count, bytes or micro_usd (millionths of a dollar)")
     resets_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -43,9 +45,22 @@ class UsageView(APIView):
                 "used": meter.used,
                 "limit": meter.most,
                 "limit_source": meter.source,
+                "unit": "bytes" if meter.measure.in_bytes else "count",
                 "resets_at": meter.resets_at,
             }
             for meter in meters(found)
+        ]
+        quotas += [
+            {
+                "resource": meter.key,
+                "used": reading.used,
+                "limit": reading.limit,
+                "limit_source": meter.key,
+                "unit": meter.unit,
+                "resets_at": reading.resets_at,
+            }
+            for meter in slots.usage_meters
+            if (reading := meter.read())
         ]
         body = {
             "plan": found.plan.key if found else None,

@@ -6,6 +6,7 @@ from django.http import HttpResponse
 
 from apps.tenants.context import require
 from apps.tenants.pages import PageRequest, page
+from apps.tenants.slots import slots
 
 from .models import Plan
 from .rules import MEASURES, Resource
@@ -16,7 +17,8 @@ def usage(request: PageRequest, tenant: str) -> HttpResponse:
     """How much of each limit is used."""
     require("settings.read")
     found = subscription()
-    return page(request, "billing/usage.html", {"subscription": found, "meters": meters(found)})
+    others = [(meter, reading) for meter in slots.usage_meters if (reading := meter.read())]
+    return page(request, "billing/usage.html", {"subscription": found, "meters": meters(found), "others": others})
 
 
 def billing(request: PageRequest, tenant: str) -> HttpResponse:

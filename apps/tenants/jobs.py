@@ -12,10 +12,15 @@ from procrastinate.contrib.django import app
 from .context import TenantContext, current, current_tenant, tenant_context
 
 
-def defer(name: str, *, queue: str = "default", after_seconds: int = 0, **ids: str) -> int:
-    """Queue one job by its task's name, in the caller's transaction, for the tenant in force; returns its number."""
-    later: dict[str, Any] = {"schedule_in": {"seconds": after_seconds}} if after_seconds else {}
-    job = app.configure_task(name=name, queue=queue, allow_unknown=True, **later)
+def defer(name: str, *, queue: str = "default", after_seconds: int = 0, lock: str = "", **ids: str) -> int:
+    """Queue one job by its task's name, in the caller's transaction, for the tenant in force; returns its number.
+
+    Of the jobs of one tenant with the same `lock`, one runs at a time.
+    """
+    more: dict[str, Any] = {"schedule_in": {"seconds": after_seconds}} if after_seconds else {}
+    if lock:
+        more["lock"] = f"{lock}:{current_tenant()}"
+    job = app.configure_task(name=name, queue=queue, allow_unknown=True, **more)
     return int(job.defer(tenant_id=str(current_tenant()), request_id=current().request_id, **ids))
 
 

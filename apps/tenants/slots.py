@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -52,6 +53,40 @@ class HomePanel:
     key: str
     template: str
     context: Callable[[HttpRequest], Mapping[str, Any]]
+    order: int = 100
+
+
+@dataclass(frozen=True)
+class TaskPanel:
+    """A panel beside the decision on a task's page; `context` gets the request, the assignment and the submission."""
+
+    key: str
+    template: str
+    context: Callable[[HttpRequest, Any, Any], Mapping[str, Any]]
+    order: int = 100
+
+
+@dataclass(frozen=True)
+class UsageReading:
+    """What of a limit is used now: `used` and `limit` in the unit, `text` the same for a person."""
+
+    used: int
+    limit: int
+    percent: int
+    text: Text
+    resets_at: datetime | None = None
+    note: Text = ""
+
+
+@dataclass(frozen=True)
+class UsageMeter:
+    """A limit that a higher room counts, shown with the quotas; `read` answers None where there is nothing to show."""
+
+    key: str
+    title: Text
+    unit: str
+    read: Callable[[], UsageReading | None]
+    url_name: str = ""
     order: int = 100
 
 
@@ -206,6 +241,8 @@ class Slots:
     settings_pages: Slot[SettingsPage] = field(default_factory=Slot)
     navigation: Slot[NavigationItem] = field(default_factory=Slot)
     home_panels: Slot[HomePanel] = field(default_factory=Slot)
+    task_panels: Slot[TaskPanel] = field(default_factory=Slot)
+    usage_meters: Slot[UsageMeter] = field(default_factory=Slot)
     probes: Slot[Probe] = field(default_factory=Slot)
     heartbeats: Slot[Heartbeat] = field(default_factory=Slot)
     gates: Slot[Gate] = field(default_factory=Slot)

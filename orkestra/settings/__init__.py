@@ -30,6 +30,7 @@ PUBLIC_HTTPS = PUBLIC_URL.startswith("https://")
 INSTALLED_APPS = [
     "apps.trust",
     "apps.operations",
+    "apps.ai",
     "apps.forms",
     "apps.approvals",
     "apps.accounts",
@@ -111,6 +112,11 @@ CACHES = {
 EMAIL_URL = CONFIG.text("EMAIL_URL")
 for _name, _value in email(EMAIL_URL).items():
     globals()[_name] = _value
+AI_URL = CONFIG.text("ORKESTRA_AI_URL").rstrip("/")
+AI_KEY = CONFIG.text("ORKESTRA_AI_KEY")
+AI_MODEL = CONFIG.text("ORKESTRA_AI_MODEL")
+AI_PRICE = CONFIG.text("ORKESTRA_AI_PRICE")
+AI_KILLED = CONFIG.switch("ORKESTRA_AI_KILLED")
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = CONFIG.text("ORKESTRA_MAIL_FROM")
 
 COMMS_WEBHOOK_SECRETS = pairs("ORKESTRA_COMMS_WEBHOOK_SECRETS", CONFIG.text("ORKESTRA_COMMS_WEBHOOK_SECRETS"))

@@ -62,6 +62,11 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("ORKESTRA_STRIPE_PRICES", "plan=price_…, by spaces; several of one plan are allowed"),
     Variable("ORKESTRA_EGRESS_LOOPBACK", "1 lets webhooks call http on this very machine; development only", "0"),
     Variable("ORKESTRA_MAIL_FROM", "sender of our mails", "Orkestra <no-reply@localhost>"),
+    Variable("ORKESTRA_AI_URL", "an OpenAI-compatible address, such as https://api.openai.com/v1; none is AI off"),
+    Variable("ORKESTRA_AI_KEY", "key of that provider; a model of your own may need none", secret=True),
+    Variable("ORKESTRA_AI_MODEL", "name of the model to ask"),
+    Variable("ORKESTRA_AI_PRICE", "dollars a million tokens, in/out, such as 0.15/0.60; 0 for a model of your own"),
+    Variable("ORKESTRA_AI_KILLED", "1 stops every call to a model, for everybody", "0"),
 )
 
 

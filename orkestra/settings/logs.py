@@ -79,5 +79,11 @@ def logging_config(debug: bool) -> dict[str, Any]:
             "django.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
             "django.request": {"level": "CRITICAL"},  # it names addresses; apps.operations logs both, without them
             "procrastinate": {"level": "WARNING"},
+            # At DEBUG these write whole requests, prompts included.
+            "openai": {"level": "WARNING"},
+            "httpx": {"level": "WARNING"},
+            "httpcore": {"level": "WARNING"},
+            "httpx2": {"level": "WARNING"},
+            "httpcore2": {"level": "WARNING"},
         },
     }

@@ -17,7 +17,7 @@ from apps.tenants.refusals import Invalid
 from .schema import MOST_ROWS, check_schema
 
 UI = {"sections", "fields", "reference", "summary", "contact"}
-FIELD_UI = {"widget", "show_if", "required_if", "computed", "currency", "demands"}
+FIELD_UI = {"widget", "show_if", "required_if", "computed", "currency", "demands", "never_send"}
 WIDGETS = {"textarea", "radio", "select"}
 
 
@@ -48,7 +48,8 @@ class Demand:
 
 @dataclass(frozen=True)
 class Field:
-    """One question; `columns` only for repeated rows, `options` only for choices."""
+    """One question; `columns` only for repeated rows, `options` only for choices; `is_withheld` keeps the answer from
+    every model (`never_send` in the ui)."""
 
     name: str
     kind: Kind
@@ -64,6 +65,7 @@ class Field:
     currency: str = ""
     widget: str = ""
     demands: tuple[Demand, ...] = ()
+    is_withheld: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,8 @@ def _field(reader: Reader, name: str, schema: dict[str, Any], required: bool, lo
     if not isinstance(currency, str) or len(currency) not in {0, 3}:
         reader.wrong(f"{place}.currency", _("A currency is three letters, such as USD."))
         currency = ""
+    if not isinstance(look.get("never_send", False), bool):
+        reader.wrong(f"{place}.never_send", _("This is true or false."))
     options = schema.get("oneOf") or (schema["items"].get("oneOf") if kind is Kind.CHOICES else None) or []
     options = [*options, *({"const": value, "title": value} for value in schema.get("enum", []))]
     return Field(
@@ -167,6 +171,7 @@ def _field(reader: Reader, name: str, schema: dict[str, Any], required: bool, lo
         currency=currency,
         widget=str(widget),
         demands=_demands(reader, look.get("demands", []), f"{place}.demands"),
+        is_withheld=look.get("never_send") is True,
     )
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy
 
 from apps.approvals import actions as approvals
@@ -15,6 +16,7 @@ from apps.approvals.timeline import earlier_rounds, route_of
 from apps.tenants.context import require
 from apps.tenants.pages import PageRequest, page, refusal_on, turl
 from apps.tenants.refusals import Conflict
+from apps.tenants.slots import slots
 from apps.tenants.windows import window
 
 from .. import actions
@@ -79,7 +81,6 @@ def task(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
     """A submission for its reviewer: what was asked, the decision, the history. POST decides."""
     require("tasks.decide")
     assignment = get_object_or_404(Assignment.objects.of(request.member).with_case(), pk=pk)
-    found = get_object_or_404(Submission.objects.with_all(), pk=assignment.step.case.subject_id)
     asked = DecisionInput(request.POST or None)
     status, stale = 200, ""
     if request.method == "POST":
@@ -91,6 +92,20 @@ def task(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
                     return redirect(turl(request, "forms:task", pk=pk) + "?decided=1")
             except Conflict as conflict:
                 status, stale = 409, str(conflict.detail)
+    return task_page(request, assignment, asked, stale=stale, status=status)
+
+
+def task_page(
+    request: PageRequest, assignment: Assignment, asked: DecisionInput, *, stale: str = "", status: int = 200
+) -> HttpResponse:
+    """The page of a task, with what was typed into the decision so far."""
+    found = get_object_or_404(Submission.objects.with_all(), pk=assignment.step.case.subject_id)
+    panels = [
+        render_to_string(
+            panel.template, {**panel.context(request, assignment, found), "tenant": request.tenant}, request
+        )
+        for panel in slots.task_panels
+    ]
     context = _context(found) | {
         "assignment": assignment,
         "decision": asked,
@@ -98,7 +113,8 @@ def task(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
         "decided": "decided" in request.GET,
         "is_open": assignment.state == AssignmentState.OPEN,
         "said": assignment.decisions.first(),  # type: ignore[attr-defined]
-        "next_task": Assignment.objects.of(request.member).waiting().exclude(pk=pk).first(),
+        "next_task": Assignment.objects.of(request.member).waiting().exclude(pk=assignment.pk).first(),
+        "panels": panels,
     }
     return page(request, "forms/task.html", context, status=status)
 

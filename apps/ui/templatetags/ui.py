@@ -41,6 +41,8 @@ LOOKS: dict[str, tuple[str, str]] = {
     "queued": ("info", "clock"),
     "delivered": ("good", "check"),
     "dead": ("bad", "x"),
+    "used": ("good", "check"),
+    "dismissed": ("plain", "x"),
 }
 
 

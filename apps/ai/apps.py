@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+
+
+class AiConfig(AppConfig):
+    name = "apps.ai"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.audit.catalogue import register
+
+        from .audit_actions import ACTIONS
+        from .panels import fill_slots
+
+        register(ACTIONS)
+        fill_slots()
