@@ -66,7 +66,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
-        self.server.asked.append(({key.lower(): value for key, value in self.headers.items()}, json.loads(self.rfile.read(length))))
+        self.server.asked.append(
+            ({key.lower(): value for key, value in self.headers.items()}, json.loads(self.rfile.read(length)))
+        )
         self.server.waits.set()
         self.server.free.wait(60)
         body = self.server.body()

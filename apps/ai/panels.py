@@ -17,7 +17,6 @@ from apps.tenants.slots import Heartbeat, Probe, SettingsPage, TaskPanel, UsageM
 
 from . import probes
 from .actions import expire_due
-from .actions.summaries import FEATURE
 from .models import Reaction, Reservation, ReservationState, Summary, SummaryState
 from .switches import state
 from .usage import reading
@@ -38,7 +37,7 @@ def fill_slots() -> None:
 
 def summary_panel(request: HttpRequest, assignment: Assignment, submission: Submission) -> Mapping[str, Any]:
     """The newest summary of the submission, what this person said of it, and whether one can be asked for."""
-    now = state(FEATURE)
+    now = state()
     found = Summary.objects.filter(submission=submission).select_related("revision").order_by("-asked_at").first()
     is_open = assignment.state == AssignmentState.OPEN
     said = Reaction.objects.filter(summary=found, person=assignment.person_id).first() if found else None

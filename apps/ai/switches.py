@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.flags.evaluation import evaluate, is_enabled
@@ -17,6 +19,7 @@ from .models import Allowance
 from .provider import Provider, provider
 
 GLOBAL_FLAG = "ai"
+SUMMARY = "ai.summary"
 
 
 class Off(StrEnum):
@@ -55,6 +58,15 @@ class AiOff(Forbidden):
 
 
 @dataclass(frozen=True)
+class Switch:
+    """One of them: `off` is the reason that it gives when it is not on."""
+
+    off: Off
+    title: Any
+    is_on: bool
+
+
+@dataclass(frozen=True)
 class State:
     """Where the tenant in force stands; `off` is None when calls are made."""
 
@@ -71,10 +83,15 @@ def provider_flag(host: str) -> str:
     return f"ai.provider.{host.lower()}"[:100]
 
 
-def state(feature: str = "") -> State:
-    """Every switch, asked now: the environment, the flags, the provider, the tenant, the feature."""
+def state(feature: str = SUMMARY) -> State:
+    """Where the first switch that is off is found, asked now."""
     found = provider()
-    return State(_off(found, feature), found)
+    return State(next((switch.off for switch in _switches(found, feature) if not switch.is_on), None), found)
+
+
+def switches(feature: str = SUMMARY) -> list[Switch]:
+    """Every switch as it stands now, from the installation's to the feature's."""
+    return list(_switches(provider(), feature))
 
 
 def demand(feature: str) -> Provider:
@@ -85,23 +102,17 @@ def demand(feature: str) -> Provider:
     return found.provider
 
 
-def _off(found: Provider, feature: str) -> Off | None:
-    if not found.is_configured:
-        return Off.UNCONFIGURED
-    if settings.AI_KILLED:
-        return Off.KILLED
-    if found.fault:
-        return Off.FAULTY
-    if not is_enabled(GLOBAL_FLAG):
-        return Off.FLAG
-    if _is_killed(provider_flag(found.host)):
-        return Off.PROVIDER
-    allowance = Allowance.objects.first()
-    if allowance is None or not allowance.is_granted:
-        return Off.NOT_GRANTED
-    if not allowance.is_on:
-        return Off.TENANT
-    return Off.FEATURE if feature and not is_enabled(feature) else None
+def _switches(found: Provider, feature: str) -> Iterator[Switch]:
+    """In the order in which they are asked; whoever stops at the first that is off asks no further."""
+    yield Switch(Off.UNCONFIGURED, _("A model is named"), found.is_configured)
+    yield Switch(Off.KILLED, _("The installation's own switch"), not settings.AI_KILLED)
+    yield Switch(Off.FAULTY, _("Address and price can be used"), found.is_configured and not found.fault)
+    yield Switch(Off.FLAG, gettext("Flag %(key)s") % {"key": GLOBAL_FLAG}, is_enabled(GLOBAL_FLAG))
+    yield Switch(Off.PROVIDER, _("This provider"), not found.host or not _is_killed(provider_flag(found.host)))
+    allowance = Allowance.objects.first() or Allowance()
+    yield Switch(Off.NOT_GRANTED, _("Granted to this tenant"), allowance.is_granted)
+    yield Switch(Off.TENANT, _("Agreed to by an owner"), allowance.is_on)
+    yield Switch(Off.FEATURE, gettext("Flag %(key)s") % {"key": feature}, is_enabled(feature))
 
 
 def _is_killed(key: str) -> bool:

@@ -24,7 +24,7 @@ from .actions.ledger import budget_now
 from .inputs import AnswerInput, CapInput, SwitchInput
 from .models import Summary, UsageEvent
 from .rules import MICRO, next_month
-from .switches import state
+from .switches import state, switches
 from .usage import dollars, micro, with_reactions
 
 PAGE_SIZE = 20
@@ -76,6 +76,7 @@ def _settings(
     budget, found = budget_now(), state()
     context = {
         "state": found,
+        "switches": switches(),
         "allowance": allowance(),
         "budget": budget,
         "spent": dollars(budget.spent),

@@ -232,6 +232,19 @@ CLAIMS: tuple[Claim, ...] = (
         ("tests/faults/test_webhooks.py", "tests/api/test_webhooks_out.py", "tests/attack/test_the_way_out.py"),
     ),
     Claim(
+        "ai",
+        _("AI budget and ledger"),
+        _(
+            "AI is off until the operator names a model and grants a budget and an owner agrees. Before each call the "
+            "most it can cost is held, so that a month's limit holds through crashes; every attempt is in a ledger that "
+            "the app can only add to. What a model writes is labelled, plain text, and decides nothing."
+        ),
+        True,
+        "ai.ledger",
+        ("apps/ai/actions/ledger.py", "apps/ai/gateway.py", "apps/ai/redaction.py"),
+        ("tests/faults/test_ai_ledger.py", "tests/faults/test_ai_models.py", "tests/api/test_ai.py"),
+    ),
+    Claim(
         "signed_context",
         _("Signed tenant context"),
         _(
@@ -243,7 +256,6 @@ CLAIMS: tuple[Claim, ...] = (
         ("apps/tenants/signing.py", "apps/tenants/bound.py", "apps/tenants/migrations/0002_signed_context.py"),
         ("tests/attack/test_the_signed_context.py",),
     ),
-    Claim("ai", _("AI budget and ledger"), _("There is no AI in Orkestra yet.")),
     Claim("csp_reports", _("CSP reports"), _("Violations of the policy are not collected.")),
     Claim("sso", _("Single sign-on"), _("People sign in by e-mail and password, and no identity provider is asked.")),
     Claim("passkeys", _("Passkeys"), _("The second factor is an authenticator app; passkeys are not taken.")),

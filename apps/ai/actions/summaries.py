@@ -23,7 +23,6 @@ from ..document import Document, document
 from ..models import Reaction, Summary, SummaryState, Verdict
 from .ledger import BudgetSpent, would_fit
 
-FEATURE = "ai.summary"
 MAX_ATTEMPTS = 3
 LOST_AFTER = timedelta(minutes=5)
 
@@ -38,7 +37,7 @@ def ask_summary(assignment: Assignment, *, by: Member) -> Summary:
 
     Raises AiOff, BudgetSpent, Forbidden for a task that is not theirs, Conflict for one that is over.
     """
-    provider = switches.demand(FEATURE)
+    provider = switches.demand(switches.SUMMARY)
     if assignment.person_id != by.pk:
         raise Forbidden()
     case = assignment.step.case
@@ -96,7 +95,7 @@ def write_summary(summary_id: UUID) -> None:
 
 def _call(summary: Summary, found: Document) -> gateway.Call:
     return gateway.Call(
-        feature=FEATURE,
+        feature=switches.SUMMARY,
         object_type="submission",
         object_id=summary.submission_id,
         actor=summary.asked_by_id,
