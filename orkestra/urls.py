@@ -15,6 +15,7 @@ urlpatterns = [
     path("ofrep/v1/", include("apps.flags.api")),
     path("account/start/", accounts.start, name="account_start"),
     path("account/again/", step_up.again, name="account_again"),
+    path("account/support/leave/", accounts.leave_support, name="account_support_leave"),
     path("account/invitation/<str:word>/", accounts.invitation, name="account_invitation"),
     path("account/", include("apps.accounts.account_urls")),
     path("admin/login/", accounts.admin_login),

@@ -16,9 +16,9 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.audit.catalogue import register
-        from apps.tenants.slots import Heartbeat, Probe, SettingsPage, slots
+        from apps.tenants.slots import Banner, Heartbeat, Probe, SettingsPage, slots
 
-        from . import limits, people, probes, revocation, schema, second_factor  # noqa: F401  registers the bearer scheme
+        from . import limits, people, probes, revocation, schema, second_factor, support  # noqa: F401  registers the bearer scheme
         from .audit_actions import ACTIONS
 
         register(ACTIONS)
@@ -30,6 +30,8 @@ class AccountsConfig(AppConfig):
         slots.probes.add(Probe("accounts.second_factor", probes.second_factor))
         slots.heartbeats.add(Heartbeat("accounts.limits", limits.forget_old))
         slots.heartbeats.add(Heartbeat("accounts.revocations", revocation.copy_to_cache))
+        leave = ("/account/support/leave/", _("Leave"))
+        slots.banners.add(Banner("accounts.support", support.banner, leave))
         slots.actor_names = people.actor_names
         slots.memberships = people.memberships_of
         slots.owners = people.owners

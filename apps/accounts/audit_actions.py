@@ -25,6 +25,8 @@ ACTIONS = {
     "invitation.withdrawn": _("Withdrew an invitation"),
     "invitation.accepted": _("Accepted an invitation"),
     "tenant.changed": _("Changed the tenant's settings"),
+    "support.entered": _("A Super Admin entered this tenant"),
+    "support.left": _("A Super Admin left this tenant"),
     "team.created": _("Created a team"),
     "team.changed": _("Changed a team"),
 }

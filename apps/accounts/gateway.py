@@ -22,10 +22,10 @@ from apps.tenants.refusals import Forbidden, NotFound, NotSignedIn, Problem, Too
 from apps.tenants.security_events import Kind, security_event_now_and_then
 from apps.tenants.slots import slots
 
-from . import actions, key_format, limits, second_factor, step_up, tokens
+from . import actions, key_format, limits, second_factor, step_up, support, tokens
 from .answers import problem_answer
 from .doors import TENANT_PATH, Door, Rule, is_api, rule_of
-from .models import Member, User
+from .models import Member, SupportVisit, User
 from .revocation import refuse_revoked
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -116,6 +116,9 @@ def _by_session(request: HttpRequest, door: Door) -> TenantContext:
     found = TENANT_PATH.match(request.path_info)
     if found is None:
         raise NotFound()
+    visit = support.visit_of(request, user)
+    if visit is not None and visit.tenant.slug == found["slug"]:
+        return _as_visitor(request, visit, person)
     return _as_member(request, person, slug=found["slug"])
 
 
@@ -192,6 +195,13 @@ def _escalation(user: User, reason: str) -> None:
     """Somebody who is signed in asked for what is the platform's."""
     about = f"{user.pk}:{reason}"
     security_event_now_and_then(Kind.ESCALATION_DENIED, about=about, wanted="platform", reason=reason, by=str(user.pk))
+
+
+def _as_visitor(request: HttpRequest, visit: SupportVisit, person: TenantContext) -> TenantContext:
+    """A Super Admin on a support visit; what opens the admin opens this too."""
+    _platform(request.user, person)  # type: ignore[arg-type]
+    request.member, request.tenant, request.support_visit = visit.member, visit.tenant, visit  # type: ignore[attr-defined]
+    return support.context_of(visit, person)
 
 
 def _as_member(request: HttpRequest, person: TenantContext, **tenant: Any) -> TenantContext:

@@ -8,6 +8,8 @@ from zoneinfo import available_timezones
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
+
 from .models import Member
 from .rules import PERMISSIONS, Role
 
@@ -65,3 +67,20 @@ class JoinInput(forms.Form):
 
     name = forms.CharField(label=_("Your name"), max_length=200)
     password = forms.CharField(label=_("Password"), max_length=1024, strip=False, widget=forms.PasswordInput)
+
+
+class SupportInput(forms.Form):
+    """Which tenant a Super Admin enters, and why."""
+
+    tenant = forms.ModelChoiceField(label=_("Tenant"), queryset=Tenant.objects.none())
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=_("The tenant's owners get it by mail."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        known = Tenant.objects.filter(is_active=True).exclude(pk=PLATFORM_TENANT_ID).order_by("name")
+        self.fields["tenant"].queryset = known  # type: ignore[attr-defined]

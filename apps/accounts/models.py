@@ -316,3 +316,31 @@ class Revocation(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["key", "kind", "at"], name="accounts_revocation_key")]
+
+
+class SupportVisitQuerySet(TenantQuerySet["SupportVisit"]):
+    def open(self) -> Self:
+        """Neither left nor over."""
+        return self.filter(closed_at=None, closes_at__gt=clock.now())
+
+
+SupportVisitManager = TenantManager.from_queryset(SupportVisitQuerySet)
+
+
+class SupportVisit(TenantModel):
+    """A Super Admin inside this tenant, for a while and for a reason; `member` is the owner they act for."""
+
+    audit_type: ClassVar[str] = "support_visit"
+
+    visitor = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("Super Admin"))
+    member = TenantForeignKey(Member, models.PROTECT, related_name="+")
+    reason = models.TextField(_("reason"), max_length=1000)
+    opened_at = models.DateTimeField(_("entered"))
+    closes_at = models.DateTimeField(_("until"))
+    closed_at = models.DateTimeField(_("left"), null=True)
+
+    objects: ClassVar[SupportVisitManager] = SupportVisitManager()
+
+    class Meta:
+        verbose_name = _("support visit")
+        verbose_name_plural = _("support visits")

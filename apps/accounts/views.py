@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import structlog
@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from apps.tenants.pages import refusal_on
 from apps.tenants.refusals import Forbidden, NotFound, Problem, TooLarge, Unavailable
 
-from . import actions, limits
+from . import actions, limits, support
 from .answers import problem_answer
 from .inputs import JoinInput
 from .limits import TooMany
@@ -62,6 +62,12 @@ def reset_password(request: HttpRequest) -> HttpResponse:
         limits.spend(limits.RESETS_FOR_ACCOUNT, request.POST.get("email", "").strip().lower()[:254])
     answer: HttpResponse = allauth_views.password_reset(request)
     return answer
+
+
+def leave_support(request: HttpRequest) -> HttpResponse:
+    """POST ends a support visit."""
+    support.close_session_visit(request, cast(User, request.user))
+    return redirect("/admin/")
 
 
 def admin_login(request: HttpRequest) -> HttpResponse:

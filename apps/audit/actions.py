@@ -73,6 +73,7 @@ def _document(entry: Entry, targets: list[Target], facts: Mapping[str, Any]) -> 
         "time": canonical.timestamp(entry.time),
         "action": entry.action,
         "actor": {"type": entry.actor_type, "id": str(entry.actor_id) if entry.actor_id else None},
+        "impersonator": _impersonator(current()),
         "credential": current().credential,
         "targets": [{"type": target.type, "id": str(target.id), "label": target.label} for target in targets],
         "outcome": entry.outcome,
@@ -93,6 +94,11 @@ def _actor(acting: TenantContext) -> tuple[str, UUID | None]:
     if acting.member is not None:
         return "member", acting.member
     return ("user", acting.user) if acting.user is not None else ("anonymous", None)
+
+
+def _impersonator(acting: TenantContext) -> dict[str, str] | None:
+    """Whoever acts in the actor's place: a Super Admin on a support visit."""
+    return {"type": "user", "id": str(acting.impersonator)} if acting.impersonator else None
 
 
 def _target(target: models.Model | Target) -> Target:

@@ -36,6 +36,7 @@ class TenantContext:
     credential: str = "none"
     request_id: str = ""
     platform: bool = False
+    impersonator: UUID | None = None
 
     @classmethod
     def system(cls, tenant: UUID | None, request_id: str = "") -> Self:
@@ -93,6 +94,12 @@ def with_changes(**changes: object) -> Iterator[TenantContext]:
     """The context in force with some fields replaced."""
     with tenant_context(replace(current(), **changes)) as context:  # type: ignore[arg-type]
         yield context
+
+
+def refuse_support() -> None:
+    """Raise Forbidden during a support visit: a visitor never fills, sends, decides or takes back for others."""
+    if current().impersonator is not None:
+        raise Forbidden("A support visit does not do this for anybody.", code="support_visit")
 
 
 def require(permission: str) -> None:

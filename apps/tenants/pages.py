@@ -47,7 +47,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             if allowed(item.permission)
         ],
         "memberships": slots.memberships(request),
-        "banners": [text for item in slots.banners if (text := item.text(request))],
+        "banners": [{"text": text, "action": item.action} for item in slots.banners if (text := item.text(request))],
     }
 
 

@@ -116,10 +116,11 @@ class Gate:
 
 @dataclass(frozen=True)
 class Banner:
-    """A sentence above every page of a tenant; empty says nothing."""
+    """A sentence above every page of a tenant; empty says nothing. `action` is a button's (address, word) beside it."""
 
     key: str
     text: Callable[[HttpRequest], str]
+    action: tuple[str, Text] | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from apps.accounts.models import Member
 from apps.audit.actions import record
 from apps.comms.actions import publish_event
 from apps.tenants import clock
+from apps.tenants.context import refuse_support
 from apps.tenants.refusals import Conflict, Forbidden, Invalid, NotFound
 
 from .. import mails
@@ -29,6 +30,7 @@ def decide(assignment: Assignment, *, by: Member, verdict: str, revision: UUID, 
     Raises NotFound when another person is asked, Conflict when the step has ended or the revision has moved on,
     Forbidden when the person may not decide (any more), Invalid for a verdict without its reason.
     """
+    refuse_support()
     if assignment.person_id != by.pk:
         raise NotFound()
     # The case's row comes first, then the step's: every writer takes them in this order.

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import Member
 from apps.audit.actions import record
-from apps.tenants.context import current_tenant
+from apps.tenants.context import current_tenant, refuse_support
 from apps.tenants.refusals import Conflict, Forbidden, Invalid, Refused
 from apps.tenants.security_events import Kind as EventKind
 from apps.tenants.security_events import security_event
@@ -94,6 +94,7 @@ def check_editable(submission: Submission, by: Member) -> None:
 
     A draft is held against who may fill the form now; a correction was asked for, and stays open to its sender.
     """
+    refuse_support()
     if submission.submitter_id != by.pk:
         raise Forbidden()
     if not submission.is_editable:
@@ -104,5 +105,6 @@ def check_editable(submission: Submission, by: Member) -> None:
 
 def check_filler(form: Form, by: Member) -> None:
     """Raise Forbidden for somebody whom the form does not let fill it."""
+    refuse_support()
     if not may_fill(form, by):
         raise Forbidden(_("This form is not open to you."))

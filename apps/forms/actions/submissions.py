@@ -14,7 +14,7 @@ from apps.audit import canonical
 from apps.audit.actions import record
 from apps.comms.actions import publish_event
 from apps.tenants import clock
-from apps.tenants.context import current_tenant
+from apps.tenants.context import current_tenant, refuse_support
 from apps.tenants.ids import new_id
 from apps.tenants.refusals import Conflict, Invalid
 
@@ -185,6 +185,7 @@ def next_reference(prefix: str) -> str:
 
 def withdraw(submission: Submission, *, by: Member) -> Submission:
     """Take an open submission back. Raises Forbidden, Conflict."""
+    refuse_support()
     if submission.case is None:
         raise Conflict(_("It was not sent yet."))
     submission.case = approvals.withdraw(submission.case, by=by)
