@@ -78,6 +78,15 @@ def rule_of(path: str) -> Rule | None:
     return next((rule for rule in RULES if rule.pattern.match(path)), None)
 
 
+PLATFORM_DOORS = frozenset({Door.PLATFORM_PAGE, Door.PLATFORM_API})
+# Doors that a surface does not have. Pages of tenants stay on the platform's, for support visits and nothing else.
+CLOSED: dict[str, frozenset[Door]] = {
+    "all": frozenset(),
+    "tenant": PLATFORM_DOORS,
+    "platform": frozenset({Door.TENANT_API}),
+}
+
+
 def is_api(path: str) -> bool:
     """Whether answers there are JSON and the session counts for nothing."""
     return path.startswith(("/api/", "/ofrep/", "/webhooks/"))

@@ -24,7 +24,7 @@ from apps.tenants.slots import slots
 
 from . import actions, key_format, limits, second_factor, step_up, support, tokens
 from .answers import problem_answer
-from .doors import TENANT_PATH, Door, Rule, is_api, rule_of
+from .doors import CLOSED, TENANT_PATH, Door, Rule, is_api, rule_of
 from .models import Member, SupportVisit, User
 from .revocation import refuse_revoked
 
@@ -69,7 +69,7 @@ class Gateway:
 def identify(request: HttpRequest) -> TenantContext:
     """The context of a request. Raises NotSignedIn, Forbidden or NotFound."""
     rule = rule_of(request.path_info)
-    if rule is None:
+    if rule is None or rule.door in CLOSED[settings.SURFACE]:
         raise NotFound()
     _check_method(request, rule)
     _check_size(request, rule)
@@ -119,6 +119,8 @@ def _by_session(request: HttpRequest, door: Door) -> TenantContext:
     visit = support.visit_of(request, user)
     if visit is not None and visit.tenant.slug == found["slug"]:
         return _as_visitor(request, visit, person)
+    if settings.SURFACE == "platform":
+        raise NotFound()
     return _as_member(request, person, slug=found["slug"])
 
 

@@ -68,8 +68,8 @@ class Supervisor:
             self._manage(environment, "Bringing the database up to date", "migrate", "--verbosity", "0")
         word = self._first_start(environment)
         serving = {key: value for key, value in environment.items() if key not in NOT_FOR_SERVING}
-        self._launch(_web(self.home, serving, self.account, self.port))
-        self._launch(_worker(self.home, serving, self.account))
+        self._launch(_web(self.home, _of_surface(serving), self.account, self.port))
+        self._launch(_worker(self.home, serving | {"ORKESTRA_SURFACE": "all"}, self.account))
         self._serve_metrics(serving)
         with step("Starting web and worker"):
             self._wait_until_ready()
@@ -283,6 +283,13 @@ def _web_account(home: Home) -> Account | None:
         f"{home.account.name} cannot reach {sys.executable} or {PROJECT}; PostgreSQL and Valkey run as that user."
     )
     return None
+
+
+def _of_surface(serving: dict[str, str]) -> dict[str, str]:
+    """The web's environment: one that serves tenants only gets no password of the platform's role."""
+    if serving.get("ORKESTRA_SURFACE") != "tenant":
+        return serving
+    return {key: value for key, value in serving.items() if not key.startswith("DATABASE_PLATFORM_URL")}
 
 
 def _web(home: Home, environment: dict[str, str], account: Account | None, port: int) -> Child:

@@ -53,6 +53,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("DATABASE_SEALER_URL", "PostgreSQL as orkestra_sealer: audit seals", secret=True),
     Variable("DATABASE_BACKUP_URL", "PostgreSQL as orkestra_backup: reads everything, writes nothing", secret=True),
     Variable("DATABASE_DIRECT_URL", "as DATABASE_URL but past a pooler, for LISTEN", secret=True),
+    Variable("ORKESTRA_SURFACE", "what this process serves: tenant, platform or all", "all"),
     Variable("ORKESTRA_BIND_MODE", "how the tenant is bound: statement or transaction", "statement"),
     Variable("REDIS_URL", "Redis or Valkey for the cache", secret=True),
     Variable("EMAIL_URL", "console: or smtp://user:password@host:port?tls=1", "console:", secret=True),
@@ -115,6 +116,14 @@ class Config:
             return int(value)
         except ValueError:
             raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
+
+    @property
+    def surface(self) -> str:
+        """tenant, platform or all. A process that serves tenants only holds nothing that reads across them."""
+        found = self.text("ORKESTRA_SURFACE")
+        if found not in {"tenant", "platform", "all"}:
+            raise ImproperlyConfigured("ORKESTRA_SURFACE is tenant, platform or all.")
+        return found
 
     def switch(self, name: str) -> bool:
         return self.text(name).strip().lower() in {"1", "true", "yes", "on"}

@@ -45,6 +45,10 @@ def databases(config: Config) -> dict[str, dict[str, Any]]:
     if mode not in {"statement", "transaction"}:
         raise ImproperlyConfigured("ORKESTRA_BIND_MODE is statement or transaction.")
     found = {alias: (name, config.text(name)) for alias, name in ALIASES.items()}
+    if config.surface == "tenant":
+        _name, url = found.pop("platform")
+        if url:
+            raise ImproperlyConfigured("The tenant surface must not hold DATABASE_PLATFORM_URL; take it away there.")
     made = {alias: database(url, name, mode) for alias, (name, url) in found.items() if url}
     return made or {"default": database("postgresql:///orkestra", "DATABASE_URL", mode)}
 
