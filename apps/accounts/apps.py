@@ -16,7 +16,7 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.audit.catalogue import register
-        from apps.tenants.slots import Banner, Heartbeat, Probe, SettingsPage, slots
+        from apps.tenants.slots import Banner, Heartbeat, Probe, SettingsPage, Tally, slots
 
         from . import limits, people, probes, revocation, schema, second_factor, support  # noqa: F401  registers the bearer scheme
         from .audit_actions import ACTIONS
@@ -35,4 +35,6 @@ class AccountsConfig(AppConfig):
         slots.actor_names = people.actor_names
         slots.memberships = people.memberships_of
         slots.owners = people.owners
+        slots.tallies.add(Tally("accounts.members", "members", people.seats_taken))
+        slots.tallies.add(Tally("accounts.invitations", "members", people.seats_kept))
         slots.has_second_factor = second_factor.is_set_up

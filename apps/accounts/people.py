@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from apps.tenants.context import TenantContext, current, tenant_context
 from apps.tenants.slots import Recipient
 
-from .models import Member
+from .models import Invitation, Member
 from .rules import Role
 
 
@@ -18,6 +18,16 @@ def actor_names(ids: set[UUID]) -> dict[UUID, str]:
     """Member id -> name, for the members of the tenant in force."""
     rows = Member.objects.filter(pk__in=ids).select_related("user")
     return {member.pk: member.name for member in rows}
+
+
+def seats_taken() -> dict[str, int]:
+    """Active members of the tenant in force."""
+    return {"": Member.objects.filter(is_active=True).count()}
+
+
+def seats_kept() -> dict[str, int]:
+    """Open invitations, each of which keeps a seat."""
+    return {"": Invitation.objects.open().count()}
 
 
 def owners() -> list[Recipient]:

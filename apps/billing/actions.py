@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
+import structlog
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.audit.actions import record
+from apps.tenants import clock
+from apps.tenants.context import as_system, current_tenant
 from apps.tenants.refusals import Refused
 
+from . import payments
 from .models import Limit, Plan, Subscription
 from .rules import Resource
 
+log = structlog.get_logger(__name__)
 FIRST_PLAN = "business"
 
 
@@ -61,6 +67,50 @@ def override(resource: Resource, most: int | None) -> Subscription:
     _apply(found)
     record("quota.overridden", found, facts={"resource": resource.value, "most": most, "before": before})
     return found
+
+
+@transaction.atomic
+def follow(subscription_id: str, tenant: UUID) -> str:
+    """Make the plan of a tenant what Stripe says now; an event is a hint only, so their order does not matter.
+
+    The tenant's row is locked first and Stripe is asked after, so that of two at once the later answer stays. Returns
+    what came of it. Raises Unavailable where Stripe does not answer.
+    """
+    with as_system(tenant):
+        found = Subscription.objects.select_for_update(of=("self",)).select_related("plan").first()
+        if found is None:
+            return "There is no such tenant."
+        said = payments.bought(subscription_id)
+        if said.tenant != tenant or found.stripe_customer not in {"", said.customer}:
+            log.error("stripe_mismatch", tenant=str(tenant), subscription=subscription_id)
+            return "It belongs to another tenant or customer; nothing is changed."
+        return _take_over(found, said.customer)
+
+
+@transaction.atomic
+def compare() -> str:
+    """As `follow`, for the tenant in force and whatever its customer has."""
+    found = Subscription.objects.select_for_update(of=("self",)).select_related("plan").first()
+    return _take_over(found, found.stripe_customer) if found and found.stripe_customer else "No customer of Stripe."
+
+
+def _take_over(found: Subscription, customer: str) -> str:
+    """The best plan among what the customer has live for this tenant; with none left, the smallest."""
+    mine = [one for one in payments.all_of(customer) if one.tenant == current_tenant()]
+    live = [one for one in mine if one.is_live]
+    keys = {key for one in live for price in one.prices if (key := payments.plan_key(price))}
+    found.stripe_customer, found.stripe_seen_at = customer, clock.now()
+    found.stripe_status = next(iter(live or mine)).status if mine else ""
+    found.save(update_fields=["stripe_customer", "stripe_seen_at", "stripe_status"])
+    if live and not keys:
+        log.error("stripe_unknown_price", prices=sorted(price for one in live for price in one.prices))
+        return "It has a price that no plan names; nothing is changed."
+    offered = Plan.objects.filter(is_offered=True).order_by("order", "-version")
+    best = offered.filter(key__in=keys).last() if keys else (offered.first() if mine else None)
+    if best is None or (best.key == found.plan.key and found.trial_ends_at is None):
+        return f"The plan stays {found.plan.key}."
+    change_plan(best.key)
+    return f"The plan is {best.key}."
 
 
 def _apply(subscription: Subscription) -> None:

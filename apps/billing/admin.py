@@ -16,5 +16,5 @@ class PlanAdmin(LookOnly):
 
 @admin.register(Subscription)
 class SubscriptionAdmin(LookOnly):
-    list_display = ["tenant", "plan", "trial_ends_at", "overrides"]
+    list_display = ["tenant", "plan", "trial_ends_at", "overrides", "stripe_status", "stripe_seen_at"]
     list_select_related = ["tenant", "plan"]

@@ -25,7 +25,6 @@ class Plan(models.Model):
     name = models.CharField(_("name"), max_length=100)
     order = models.PositiveSmallIntegerField(default=0)
     limits = models.JSONField(_("limits"), help_text=_("resource -> most; a resource that is missing has no limit"))
-    price_id = models.CharField(_("Stripe price"), max_length=100, blank=True)
     is_offered = models.BooleanField(_("offered"), default=True)
 
     class Meta:
@@ -52,7 +51,9 @@ class Subscription(TenantModel):
     trial_ends_at = models.DateTimeField(null=True)
     overrides = models.JSONField(default=dict)
     started_at = models.DateTimeField(default=clock.now, editable=False)
-    stripe_customer = models.CharField(max_length=100, blank=True)
+    stripe_customer = models.CharField(_("Stripe customer"), max_length=100, blank=True)
+    stripe_status = models.CharField(_("at Stripe"), max_length=40, blank=True)
+    stripe_seen_at = models.DateTimeField(_("compared with Stripe"), null=True)
 
     class Meta:
         verbose_name = _("subscription")

@@ -7,9 +7,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.tenants.context import current
-from apps.tenants.slots import Banner, Finding, Gate, Probe, SettingsPage, slots
+from apps.tenants.slots import Banner, Finding, Gate, InboundHandler, Probe, SettingsPage, slots
 
 from . import usage
+from .events import deal_with
 from .gate import EXEMPT, banner, refuse_after_trial
 from .models import Counter
 
@@ -22,6 +23,7 @@ def fill_slots() -> None:
     slots.gates.add(Gate("billing.trial", refuse_after_trial))
     slots.banners.add(Banner("billing.trial", banner))
     slots.explain_limit = usage.explain
+    slots.inbound.add(InboundHandler("stripe", deal_with))
     slots.probes.add(Probe("billing.quotas", quotas))
     slots.probes.add(Probe("billing.trial", trial))
 

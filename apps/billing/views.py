@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_safe
 
-from apps.tenants.context import require
-from apps.tenants.pages import PageRequest, page
+from apps.tenants.context import current_tenant, require
+from apps.tenants.freshness import fresh
+from apps.tenants.pages import PageRequest, page, turl
+from apps.tenants.refusals import NotFound
 from apps.tenants.slots import slots
 
+from . import payments
 from .models import Plan
 from .rules import MEASURES, Resource
 from .usage import meters, subscription
@@ -29,5 +35,45 @@ def billing(request: PageRequest, tenant: str) -> HttpResponse:
     for plan in Plan.objects.filter(is_offered=True).order_by("order", "version"):
         latest[plan.key] = plan
     rows = [(MEASURES[resource], [plan.limit(resource) for plan in latest.values()]) for resource in Resource]
-    context = {"subscription": found, "plans": list(latest.values()), "rows": rows}
+    pays = payments.is_configured()
+    context = {
+        "subscription": found,
+        "plans": list(latest.values()),
+        "rows": rows,
+        "pays": pays,
+        "is_customer": bool(pays and found and found.stripe_customer),
+        "offers": [(plan, key in settings.STRIPE_PRICES) for key, plan in latest.items()],
+        "may_write": request.context.allows("settings.write"),
+        "has_paid": request.GET.get("paid") == "1",
+    }
     return page(request, "billing/billing.html", context)
+
+
+@require_safe
+@fresh
+def buy(request: PageRequest, tenant: str, key: str) -> HttpResponse:
+    """Lead to Stripe to buy a plan. A link and no form: the policy lets no form lead to another site."""
+    require("settings.write")
+    found = subscription()
+    if found is not None and found.stripe_status in payments.LIVE:
+        return redirect(turl(request, "billing:portal"))
+    customer = found.stripe_customer if found else ""
+    url = payments.checkout_url(
+        tenant=current_tenant(), key=key, customer=customer, email=request.member.email, back=_back(request)
+    )
+    return redirect(url)
+
+
+@require_safe
+@fresh
+def portal(request: PageRequest, tenant: str) -> HttpResponse:
+    """Lead to Stripe to change or end what was bought."""
+    require("settings.write")
+    found = subscription()
+    if found is None or not found.stripe_customer:
+        raise NotFound()
+    return redirect(payments.portal_url(customer=found.stripe_customer, back=_back(request)))
+
+
+def _back(request: PageRequest) -> str:
+    return f"{settings.PUBLIC_URL}{turl(request, 'billing:billing')}"

@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy
 from apps.accounts.models import Member
 from apps.approvals.models import Assignment
 from apps.tenants.context import current
-from apps.tenants.slots import Finding, HomePanel, NavigationItem, Probe, slots
+from apps.tenants.slots import Finding, HomePanel, NavigationItem, Probe, Tally, slots
 
+from . import counted
 from .models import Submission
 
 SHOWN = 6
@@ -35,6 +36,8 @@ def fill_slots() -> None:
     )
     slots.home_panels.add(HomePanel("tasks", "forms/panels/tasks.html", tasks_panel, order=10))
     slots.home_panels.add(HomePanel("mine", "forms/panels/mine.html", mine_panel, order=20))
+    for name, count in (("forms", counted.forms), ("submissions", counted.submissions), ("storage", counted.storage)):
+        slots.tallies.add(Tally(f"forms.{name}", name, count))
     slots.probes.add(Probe("forms.private_files", private_files))
     slots.probes.add(Probe("forms.access", access_holds))
 

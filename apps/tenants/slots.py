@@ -156,6 +156,15 @@ class Watcher:
 
 
 @dataclass(frozen=True)
+class Tally:
+    """How many rows of one table count for a limited resource: period (empty where there is none) -> amount."""
+
+    key: str
+    resource: str
+    count: Callable[[], dict[str, int]]
+
+
+@dataclass(frozen=True)
 class Inbound:
     """A webhook that came in and was verified: its sender's id for it, its type, and what it says."""
 
@@ -251,6 +260,7 @@ class Slots:
     watchers: Slot[Watcher] = field(default_factory=Slot)
     dependencies: Slot[Dependency] = field(default_factory=Slot)
     inbound: Slot[InboundHandler] = field(default_factory=Slot)
+    tallies: Slot[Tally] = field(default_factory=Slot)
     explain_limit: Callable[[dict[str, Any]], dict[str, Any]] = dict
     actor_names: Callable[[set[UUID]], dict[UUID, str]] = _no_names
     memberships: Callable[[HttpRequest], list[Any]] = _no_memberships

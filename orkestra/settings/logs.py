@@ -85,5 +85,6 @@ def logging_config(debug: bool) -> dict[str, Any]:
             "httpcore": {"level": "WARNING"},
             "httpx2": {"level": "WARNING"},
             "httpcore2": {"level": "WARNING"},
+            "stripe": {"level": "WARNING"},  # it writes whole addresses, with what stands in them
         },
     }

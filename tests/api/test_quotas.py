@@ -276,3 +276,25 @@ def test_before_its_end_a_trial_locks_nothing_and_a_plan_ends_the_lock(api, expi
 
 def test_a_rivals_trial_is_not_ours(api, expired, globex):
     assert api.as_(globex.owner).post("/api/v1/teams", {"name": "T", "slug": "t"}).status_code == 201
+
+
+def test_the_nightly_count_finds_no_difference_after_use_and_tells_of_one(api, acme):
+    from apps.billing.reconciling import differences
+    from tests import database
+
+    form = published(api, acme.owner, step("manager", acme.reviewer))
+    sent = send(api, acme, form, draft=True).json()["id"]
+    file = SimpleUploadedFile("a.txt", b"x" * 77)
+    path = f"/api/v1/submissions/{sent}/attachments"
+    assert api.as_(acme.editor).post(path, {"field": "quotes", "file": file}, format="multipart").status_code == 201
+    send(api, acme, form)
+    invite(api, acme)
+    api.as_(acme.owner).delete(f"/api/v1/members/{acme.viewer.pk}")
+    with as_system(acme.id):
+        assert differences() == {}
+    with database.superuser() as connection:
+        connection.execute("SET session_replication_role = replica")
+        change = "UPDATE billing_counter SET used = used + 3 WHERE tenant_id = %s AND resource = 'members'"
+        connection.execute(change, [acme.id])
+    with as_system(acme.id):
+        assert differences() == {("members", ""): (4, 7)}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-import time
 from uuid import UUID
 
 from django.db import transaction
@@ -13,14 +11,13 @@ from django.db import transaction
 from apps.tenants import clock
 from apps.tenants.encryption import seal, unseal
 from apps.tenants.jobs import defer_apart
-from apps.tenants.security_events import Kind, security_event
+from apps.tenants.security_events import Kind, security_event_now_and_then
 from apps.tenants.slots import Inbound, slots
 
 from ..models import InboundEvent, InboundState
 from ..verifying import Fault, Message
 
 PURPOSE = "inbound webhook"
-ONE_EVENT_SECONDS = 10.0
 
 
 @transaction.atomic
@@ -58,20 +55,7 @@ def process(event_id: UUID) -> None:
     event.save()
 
 
-class _Told:
-    """When this process last told of a forged webhook, and how many it has kept to itself since."""
-
-    lock = threading.Lock()
-    at: dict[str, float] = {}
-    kept: dict[str, int] = {}
-
-
 def refuse_forged(source: str, fault: Fault) -> None:
-    """Tell those who watch, at most once in ten seconds a source and process, with how many were not told before."""
-    now = time.monotonic()
-    with _Told.lock:
-        if now - _Told.at.get(source, -ONE_EVENT_SECONDS) < ONE_EVENT_SECONDS:
-            _Told.kept[source] = _Told.kept.get(source, 0) + 1
-            return
-        _Told.at[source], untold = now, _Told.kept.pop(source, 0)
-    security_event(Kind.WEBHOOK_FORGED, source=source, fault=fault.value, untold=untold)
+    """Tell those who watch, bounded by source and fault: anybody can send nonsense at will."""
+    about = f"{source}:{fault.value}"
+    security_event_now_and_then(Kind.WEBHOOK_FORGED, about=about, source=source, fault=fault.value)

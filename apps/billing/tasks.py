@@ -1,0 +1,48 @@
+"""What is compared again and again: plans with Stripe each hour, counters with what they count each night."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import structlog
+from procrastinate.contrib.django import app
+
+from apps.tenants.context import TenantContext, as_system, tenant_context
+from apps.tenants.models import Tenant
+from apps.tenants.refusals import Problem
+
+from . import actions, payments
+from .models import Subscription
+from .reconciling import differences
+
+log = structlog.get_logger(__name__)
+
+
+@app.periodic(cron="29 * * * *")
+@app.task(name="billing.follow_stripe", queue="webhooks", queueing_lock="billing.follow_stripe")
+def follow_stripe(timestamp: int) -> None:
+    """Compare every customer with Stripe, so that a webhook that never came is made up for within the hour."""
+    if not payments.is_configured():
+        return
+    with tenant_context(TenantContext(platform=True, credential="system")):
+        tenants = list(Subscription.objects.exclude(stripe_customer="").values_list("tenant_id", flat=True))
+    for tenant in tenants:
+        with as_system(tenant):
+            try:
+                actions.compare()
+            except Problem as problem:
+                log.error("stripe_not_compared", reason=problem.code)
+
+
+@app.periodic(cron="53 2 * * *")
+@app.task(name="billing.reconcile", queue="audit", queueing_lock="billing.reconcile")
+def reconcile(timestamp: int) -> None:
+    """Count everything that has a limit, and say loudly where a counter differs."""
+    for tenant in _tenants():
+        with as_system(tenant):
+            differences()
+
+
+def _tenants() -> list[UUID]:
+    with tenant_context(TenantContext(platform=True, credential="system")):
+        return list(Tenant.objects.values_list("pk", flat=True))
