@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from apps.accounts import step_up
+from apps.accounts import session_views, step_up
 from apps.accounts import views as accounts
 
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     path("account/start/", accounts.start, name="account_start"),
     path("account/again/", step_up.again, name="account_again"),
     path("account/support/leave/", accounts.leave_support, name="account_support_leave"),
+    path("account/sessions/", session_views.sessions, name="account_sessions"),
     path("account/invitation/<str:word>/", accounts.invitation, name="account_invitation"),
     path("account/", include("apps.accounts.account_urls")),
     path("admin/login/", accounts.admin_login),

@@ -15,7 +15,7 @@ from apps.comms.actions import queue_mail
 from apps.tenants.context import as_system
 from apps.tenants.models import PLATFORM_TENANT_ID
 
-from . import actions, limits
+from . import actions, limits, sessions
 from .models import User
 
 MAILS = {"account/email/password_reset_key": "account/mail/password_reset"}
@@ -66,13 +66,14 @@ class AccountAdapter(DefaultAccountAdapter):
 
 @receiver(user_logged_in, dispatch_uid="accounts.signed_in")
 def record_sign_in(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
+    sessions.opened(request)
     actions.signed_in(user)
 
 
 @receiver([password_changed, password_reset], dispatch_uid="accounts.password_changed")
 def record_password(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
-    """However it was changed: what the old password opened for integrations ends."""
-    actions.password_changed(user)
+    """However it was changed: what the old password opened ends, but for the browser that changed it."""
+    actions.password_changed(user, but=request.session.session_key or "")
 
 
 @receiver(user_logged_out, dispatch_uid="accounts.signed_out")

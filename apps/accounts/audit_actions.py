@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 ACTIONS = {
     "session.opened": _("Signed in"),
     "session.closed": _("Signed out"),
+    "session.ended": _("Ended sessions"),
     "session.refused": _("Sign-in refused"),
     "password.reset_asked": _("Asked for a password reset"),
     "password.changed": _("Changed the password"),

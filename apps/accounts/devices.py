@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from allauth.account.adapter import get_adapter
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -39,7 +40,15 @@ class Device:
 def device_of(request: HttpRequest) -> Device:
     """The device of a request; the address is the one behind our own proxies."""
     agent = "".join(sign for sign in request.headers.get("User-Agent", "") if sign.isprintable())
-    return Device(agent[:LONGEST_AGENT], str(get_adapter().get_client_ip(request)) or None)
+    return Device(agent[:LONGEST_AGENT], client_address(request) or None)
+
+
+def client_address(request: HttpRequest) -> str:
+    """The client's address behind our own proxies; empty where the connection has none."""
+    try:
+        return str(get_adapter().get_client_ip(request))
+    except PermissionDenied:
+        return ""
 
 
 def in_words(agent: str) -> str:

@@ -50,7 +50,7 @@ RULES: tuple[Rule, ...] = (
     _rule(r"/account/invitation/[A-Za-z0-9_-]{20,64}/\Z", Door.PUBLIC, "GET", "HEAD", "POST"),
     _rule(r"/account/2fa/authenticate/\Z", Door.PUBLIC, "GET", "HEAD", "POST"),
     _rule(r"/account/support/leave/\Z", Door.PERSON_PAGE, "POST"),
-    _rule(r"/account/(logout|start|again|password/change|reauthenticate)/\Z", Door.PERSON_PAGE),
+    _rule(r"/account/(logout|start|again|sessions|password/change|reauthenticate)/\Z", Door.PERSON_PAGE),
     _rule(
         r"/account/2fa/((reauthenticate|totp/activate|totp/deactivate|recovery-codes|recovery-codes/generate)/)?\Z",
         Door.PERSON_PAGE,

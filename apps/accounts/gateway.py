@@ -22,7 +22,7 @@ from apps.tenants.refusals import Forbidden, NotFound, NotSignedIn, Problem, Too
 from apps.tenants.security_events import Kind, security_event_now_and_then
 from apps.tenants.slots import slots
 
-from . import actions, key_format, limits, second_factor, step_up, support, tokens
+from . import actions, key_format, limits, second_factor, sessions, step_up, support, tokens
 from .answers import problem_answer
 from .doors import CLOSED, TENANT_PATH, Door, Rule, is_api, rule_of
 from .models import Member, SupportVisit, User
@@ -105,6 +105,7 @@ def _by_session(request: HttpRequest, door: Door) -> TenantContext:
     user: User | AnonymousUser = request.user  # type: ignore[assignment]
     if not isinstance(user, User) or not user.is_active:
         raise NotSignedIn()
+    sessions.touch(request)
     auth_time, amr = step_up.authentication_of(request, user)
     person = TenantContext(
         user=user.pk, credential="session", request_id=current().request_id, auth_time=auth_time, amr=amr

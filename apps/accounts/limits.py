@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from allauth.account.adapter import get_adapter
 from allauth.core.internal.ratelimit import truncate_ip
 from django.db import connection, transaction
 from django.http import HttpRequest
@@ -23,7 +22,8 @@ from apps.tenants.context import NOBODY, tenant_context
 from apps.tenants.refusals import Problem
 from apps.tenants.security_events import Kind, security_event
 
-from .models import Kept
+from .devices import client_address
+from .models import BrowserSession, Kept
 
 COUNT = """
     INSERT INTO accounts_kept AS k (key, count, value, expires_at) VALUES (%s, 1, '', %s)
@@ -104,13 +104,14 @@ def spend_at_door(request: HttpRequest) -> None:
 
 def address_of(request: HttpRequest) -> str:
     """The client's address behind our own proxies; of IPv6 the network, since one person has all of it."""
-    return truncate_ip(str(get_adapter().get_client_ip(request)))
+    return truncate_ip(client_address(request))
 
 
 def forget_old() -> None:
-    """Drop what has run out; the worker does it now and then."""
+    """Drop counts and sessions that have run out; the worker does it again and again."""
     with tenant_context(NOBODY):
         Kept.objects.filter(expires_at__lt=clock.now()).delete()
+        BrowserSession.objects.filter(expire_date__lt=clock.now()).delete()
 
 
 def _tell(limit: Limit, subject: str) -> None:

@@ -95,7 +95,12 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
             app="INSERT",
             platform="SELECT, UPDATE, DELETE",
         ),
-        GlobalTable("django_session", "Sessions are opened before a tenant is known; keys are random.", app=ALL),
+        GlobalTable(
+            "accounts_browsersession",
+            "Sessions are opened before a tenant is known; with a tenant bound, those of its own people only.",
+            app=ALL,
+            policies=("people", "read_across"),
+        ),
         GlobalTable("django_migrations", "The record of migrations."),
         GlobalTable("django_content_type", "Names of models."),
         GlobalTable("django_admin_log", "Django's admin asks for it; nothing writes it."),

@@ -107,7 +107,7 @@ def test_a_backup_comes_back_whole_into_an_empty_place(here, acme, taken, empty)
 def test_after_a_restore_nobody_is_signed_in_and_no_mail_goes_out_by_itself(here, taken, empty):
     assert empty.manage("restore", str(taken)).returncode == 0
     assert empty.ask("SELECT count(*) FROM accounts_tokenfamily WHERE revoked_at IS NULL") == [(0,)]
-    assert empty.ask("SELECT count(*) FROM django_session") == [(0,)]
+    assert empty.ask("SELECT count(*) FROM accounts_browsersession") == [(0,)]
     todo = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'"
     ((waiting,),) = empty.ask("SELECT count(*) FROM comms_outboxmessage WHERE state = 'queued'")
     assert empty.ask(todo) == [(0,)]

@@ -5,7 +5,7 @@ from .families import Pair, end_families, end_family, open_family, revoke, rotat
 from .invitations import Invited, accept, invite, look_at, withdraw_invitation
 from .members import change_role, deactivate, leave_team, reactivate, rename_team
 from .people import add_member, change_tenant, create_person, create_team, create_tenant, join_team
-from .sessions import password_changed, reset_asked, sign_in_refused, signed_in, signed_out
+from .sessions import end_sessions, password_changed, reset_asked, sign_in_refused, signed_in, signed_out
 from .signing import rotate_signing_key
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "end_api_keys",
     "end_families",
     "end_family",
+    "end_sessions",
     "find_api_key",
     "invite",
     "join_team",

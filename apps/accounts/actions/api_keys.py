@@ -58,9 +58,11 @@ def revoke_api_key(key: ApiKey, *, by: Member) -> None:
     _end(ApiKey.objects.filter(pk=key.pk))
 
 
-def end_api_keys(member: Member) -> None:
-    """End every key that acts as this member, in the caller's transaction."""
-    _end(ApiKey.objects.filter(member=member))
+@transaction.atomic
+def end_api_keys(member: Member, *, only: UUID | None = None) -> None:
+    """End every key that acts as this member, or one of them."""
+    rows = ApiKey.objects.filter(member=member)
+    _end(rows.filter(pk=only) if only else rows)
 
 
 def find_api_key(text: str) -> FoundKey:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -109,7 +110,11 @@ def _new_person(email: str, name: str, password: str) -> User:
         validate_password(password, User(email=email, name=name))
     except ValidationError as error:
         raise Invalid({"password": error.messages}) from None
-    return create_person(email=email, name=name, password=password)
+    made = create_person(email=email, name=name, password=password)
+    # The link came by mail to this very address, so the address is theirs.
+    with tenant_context(NOBODY):
+        EmailAddress.objects.create(user=made, email=made.email, primary=True, verified=True)
+    return made
 
 
 def _resolve(word: str) -> tuple[UUID, UUID]:

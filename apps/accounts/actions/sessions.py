@@ -11,8 +11,9 @@ from apps.audit.actions import record
 from apps.tenants.context import TenantContext, as_system, current, tenant_context
 from apps.tenants.models import PLATFORM_TENANT_ID
 
-from ..models import User
+from ..models import BrowserSession, User
 from ..people import memberships
+from ..sessions import public_name
 from .families import end_families
 
 
@@ -26,11 +27,24 @@ def signed_out(user: User) -> None:
     _everywhere("session.closed", user)
 
 
-def password_changed(user: User) -> None:
-    """Record that a person's password is another one now, and end the tokens that the old one opened."""
+def password_changed(user: User, *, but: str = "") -> None:
+    """Record that a person's password is another one now, and end what the old one opened but for this session."""
     with transaction.atomic():
         _everywhere("password.changed", user)
         end_families(user.pk)
+        end_sessions(user.pk, but=but)
+
+
+def end_sessions(user: UUID, *, but: str = "", only: str = "") -> int:
+    """Sign a person out of their browsers: all, or only the one that a page calls so, never the one to keep."""
+    with tenant_context(TenantContext(request_id=current().request_id)), transaction.atomic():
+        rows = BrowserSession.objects.filter(user_id=user).exclude(session_key=but)
+        keys = [row.session_key for row in rows if not only or public_name(row.session_key) == only]
+        BrowserSession.objects.filter(session_key__in=keys).delete()
+        person = User.objects.filter(pk=user).first() if keys else None
+        if person is not None:
+            _everywhere("session.ended", person, facts={"count": len(keys)})
+    return len(keys)
 
 
 def reset_asked(user: User) -> None:
@@ -45,7 +59,7 @@ def sign_in_refused(email: str) -> None:
         record("session.refused", facts={"email_sha256": digest}, outcome="refused")
 
 
-def _everywhere(action: str, user: User, facts: dict[str, str] | None = None) -> None:
+def _everywhere(action: str, user: User, facts: dict[str, str | int] | None = None) -> None:
     """One entry in each of the person's tenants; in the platform's log where there is none."""
     found = memberships(user.pk)
     places: list[tuple[UUID | None, UUID | None]] = [(member.tenant_id, member.pk) for member in found]

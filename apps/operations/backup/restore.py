@@ -24,7 +24,7 @@ Say = Callable[[str], None]
 SCHEMA = re.compile(r" (?:SCHEMA - public|(?:ACL|COMMENT) - SCHEMA public) ")
 # What could be used again by whoever had it, and mails that may have gone out already.
 ENDED = (
-    "DELETE FROM django_session",
+    "DELETE FROM accounts_browsersession",
     "UPDATE accounts_tokenfamily SET revoked_at = now() WHERE revoked_at IS NULL",
     "UPDATE accounts_apikey SET revoked_at = now() WHERE revoked_at IS NULL",
     "DELETE FROM procrastinate_jobs WHERE status = 'todo'",
