@@ -9,6 +9,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import jwt
 import pytest
@@ -155,11 +156,15 @@ def test_a_refresh_token_opens_nothing(api, acme, where):
 
 
 def test_of_many_racing_refreshes_one_wins_and_all_get_what_it_got(api, acme):
+    start, end = Barrier(RACERS), Barrier(RACERS)
+
     def turn(token):
-        try:
-            return refresh(token)
-        finally:
-            connections.close_all()
+        start.wait()
+        return refresh(token)
+
+    def close(_number):
+        end.wait()
+        connections.close_all()
 
     token = obtain(api, acme.editor, acme)["refresh"]
     with ThreadPoolExecutor(RACERS) as pool:
@@ -168,6 +173,7 @@ def test_of_many_racing_refreshes_one_wins_and_all_get_what_it_got(api, acme):
             assert {answer.status_code for answer in answers} == {200}
             (token,) = {answer.json()["refresh"] for answer in answers}
             assert TokenFamily.objects.get(user=acme.editor.user).generation == number
+        list(pool.map(close, range(RACERS)))
 
 
 def test_a_lost_answer_is_given_again_within_ten_seconds_and_never_later(api, acme):
