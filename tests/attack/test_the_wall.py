@@ -229,8 +229,7 @@ def test_the_catalogue_check_names_every_hole(wall, table, mutation):
     with psycopg.connect(database.admin_url(str(connection.settings_dict["NAME"]))) as admin:
         admin.execute("SET LOCAL ROLE orkestra_owner")
         admin.execute(mutation.format(table=table))  # type: ignore[call-overload]
-        found = [*catalogue._table_faults(admin.cursor()), *catalogue._policy_faults(admin.cursor())]
-        found += [*catalogue._key_faults(admin.cursor()), *catalogue._grant_faults(admin.cursor())]
+        found = catalogue.faults_seen_by(admin.cursor())
         admin.rollback()
     assert found
     assert any(table in fault for fault in found)
