@@ -28,11 +28,16 @@ STATEMENT_TIMEOUTS = {APP: "30s", PLATFORM: "60s", SEALER: "60s"}
 WAITING_TIMEOUTS = {"lock_timeout": "10s", "idle_in_transaction_session_timeout": "60s"}
 # Sessions of one role could read each other's statements there, with the values in them.
 HIDDEN_VIEWS = ("pg_stat_activity", "pg_prepared_xacts", "pg_stats", "pg_stats_ext", "pg_stats_ext_exprs")
-# Reading or ending another session of the same role, and large objects, which no policy guards.
+# Reading or ending another session of the same role; large objects, which no policy guards; and locks by number, with
+# which one statement could signal to another tenant's, or hold up the sealer, the only role that takes them.
 CLOSED_FUNCTIONS = (
     "pg_stat_get_activity", "pg_stat_get_backend_activity", "pg_cancel_backend", "pg_terminate_backend",
+    "pg_advisory_lock", "pg_advisory_lock_shared", "pg_advisory_xact_lock", "pg_advisory_xact_lock_shared",
+    "pg_try_advisory_lock", "pg_try_advisory_lock_shared", "pg_try_advisory_xact_lock",
+    "pg_try_advisory_xact_lock_shared", "pg_advisory_unlock", "pg_advisory_unlock_shared", "pg_advisory_unlock_all",
     "lo_creat", "lo_create", "lo_export", "lo_from_bytea", "lo_get", "lo_import", "lo_open", "lo_put", "lo_unlink",
 )  # fmt: skip
+SEALERS_LOCK = "pg_catalog.pg_advisory_xact_lock(bigint)"
 
 
 def bootstrap(admin: Connection[Any], passwords: Mapping[str, str], database: str) -> None:
@@ -64,6 +69,7 @@ def close_database(admin: Connection[Any], database: str) -> None:
     ).fetchall()
     for (function,) in found:
         admin.execute(f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC")
+    admin.execute(sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(sql.SQL(SEALERS_LOCK), sql.Identifier(SEALER)))
 
 
 def _make_role(admin: Connection[Any], role: str, password: str) -> None:

@@ -69,14 +69,15 @@ def stage() -> Iterator[Stage]:
             "ORKESTRA_PORT": str(made.port),
             "ORKESTRA_DEMO_PASSWORD": PASSWORD,
         }
-        with _running([sys.executable, "-m", "orkestra.runtime", "up"], environment):
-            _wait(made.port, "/healthz/ready")
+        with running([sys.executable, "-m", "orkestra.runtime", "up"], environment):
+            wait(made.port, "/healthz/ready")
             with _yardstick(made):
                 yield made
 
 
 @contextmanager
-def _running(command: list[str], environment: dict[str, str]) -> Iterator[None]:
+def running(command: list[str], environment: dict[str, str]) -> Iterator[None]:
+    """A process around the block, ended by SIGINT."""
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:
         yield
@@ -105,12 +106,12 @@ def _yardstick(made: Stage) -> Iterator[None]:
         str(WORKERS),
         "scripts.benchmarks.yardstick:application",
     ]
-    with _running(command, os.environ | {"YARDSTICK_URL": urls["DATABASE_URL"]}):
-        _wait(made.yardstick_port, "/rows", any_status=True)
+    with running(command, os.environ | {"YARDSTICK_URL": urls["DATABASE_URL"]}):
+        wait(made.yardstick_port, "/rows", any_status=True)
         yield
 
 
-def _wait(port: int, path: str, *, any_status: bool = False) -> None:
+def wait(port: int, path: str, *, any_status: bool = False) -> None:
     """Until it answers; a bounded wait for a server that is starting."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:

@@ -70,10 +70,6 @@ def forged(company):
     }
 
 
-NAMES = [
-    "the bare id", "another secret", "a swapped tenant", "an unknown key", "no mac", "a longer life",
-    "not hexadecimal", "quotes and bytes",
-]  # fmt: skip
 WAYS = [
     "SELECT tenant_id, set_config('orkestra.bound', {value}, true) IS NOT NULL FROM accounts_member",
     "SELECT tenant_id FROM accounts_member WHERE (SELECT set_config('orkestra.bound', {value}, true)) IS NOT NULL",
@@ -86,9 +82,13 @@ WAYS = [
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", NAMES)
-def test_a_forged_context_gives_an_error_or_nothing_and_never_a_foreign_row(acme, globex, name, way):
-    value = "'" + forged(acme)[name].replace("'", "''") + "'"
+def test_a_forged_context_gives_an_error_or_nothing_and_never_a_foreign_row(acme, globex, way):
+    for forgery in forged(acme).values():
+        try_one(globex, way, "'" + forgery.replace("'", "''") + "'")
+
+
+def try_one(globex, way: str, value: str) -> None:
+    """Inject one value in one way into a statement of the rival."""
     with acting_as(globex.owner):
         state, found = tried(way.format(value=value).replace("%", "%%"))
         assert state in {"", base.FORGED}

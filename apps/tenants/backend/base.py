@@ -67,9 +67,12 @@ def bind(execute: Execute, sql: Any, params: Any, many: bool, context: dict[str,
 
 
 def _bind_beside(execute: Execute, sql: Any, params: Any, many: bool, context: dict[str, Any], bound: str) -> Any:
-    """Bind by a statement of its own in the same transaction, for what cannot be prefixed."""
+    """Bind by a statement of its own in the same transaction, for what cannot be prefixed.
+
+    Outside `atomic()` that is a transaction made here. Inside, the first statement begins it, and only `atomic()` ends it.
+    """
     connection = context["connection"].connection
-    if connection.info.transaction_status == TransactionStatus.IDLE:
+    if connection.autocommit and connection.info.transaction_status == TransactionStatus.IDLE:
         with connection.transaction():
             connection.execute(bound)
             return execute(sql, params, many, context)

@@ -1,0 +1,5 @@
+"""The product as it is, for a server of one worker."""
+
+from orkestra.wsgi import application
+
+__all__ = ["application"]
