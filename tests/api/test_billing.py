@@ -206,6 +206,17 @@ def test_only_owners_pay(acme, browse, stripe, who):
     assert stripe.sessions == []
 
 
+def test_paying_asks_whether_it_is_really_this_person(acme, browse, stripe):
+    page = browse(acme.owner)
+    session = page.session
+    session["account_authentication_methods"] = [{"method": "password", "at": 1.0}]
+    session.save()
+    answer = page.get(acme.url("settings/billing/buy/team/"))
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/account/reauthenticate/")
+    assert stripe.sessions == []
+
+
 def test_where_stripe_is_not_set_up_the_page_says_so(acme, browse):
     text = browse(acme.owner).get(acme.url("settings/billing/")).content.decode()
     assert "set by whoever runs this installation" in text

@@ -11,6 +11,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from apps.accounts.models import Team
 from apps.approvals.models import Assignment
+from apps.comms import actions as webhooks
+from apps.comms.models import WebhookEndpoint
 from apps.forms.models import Submission
 from tests.cast import DemoCast, acting_as
 
@@ -33,6 +35,7 @@ LEAST_PAGES = {
 # Addresses that only take a POST, or that hand out a file: there is no page to look at.
 NO_PAGES = {
     "accounts:member", "accounts:invitation", "forms:preview", "forms:withdraw", "forms:download", "forms:revoke",
+    "comms:webhook_act", "comms:webhook_resend", "billing:buy", "billing:portal",
 }  # fmt: skip
 SLUG = {"slug": "purchase-request"}
 
@@ -49,7 +52,18 @@ def _sent() -> dict[str, Any]:
     return {"pk": Submission.objects.exclude(case=None).latest("created_at").pk}
 
 
+def _webhook() -> dict[str, Any]:
+    """An endpoint with a message that was tried and not taken."""
+    found = WebhookEndpoint.objects.first()
+    if found is None:
+        url = "https://hooks.invalid/in"
+        found, _secret = webhooks.create_endpoint(url=url, events=["submission.sent"], description="ERP", by=None)
+        webhooks.attempt(webhooks.send_test(found, by=None).pk)
+    return {"pk": found.pk}
+
+
 EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
+    "comms:webhook": _webhook,
     "accounts:team": lambda: {"pk": Team.objects.latest("created_at").pk},
     "forms:form": lambda: SLUG,
     "forms:access": lambda: SLUG,

@@ -295,3 +295,16 @@ def test_old_deliveries_are_forgotten_and_waiting_ones_kept(acme, receiver):
             event.save()
         actions.prune()
         assert list(WebhookDelivery.objects.values_list("pk", flat=True)) == [waiting.pk]
+
+
+def test_what_waited_without_a_job_goes_out_once_the_outbox_is_released(acme, receiver):
+    from django.core.management import call_command
+
+    listen(acme, receiver)
+    delivery = promise(acme)
+    with database.superuser() as connection:
+        connection.execute("DELETE FROM procrastinate_jobs WHERE args->>'tenant_id' = %s", [str(acme.id)])
+    assert jobs(acme) == 0
+    call_command("release_outbox", verbosity=0)
+    assert jobs(acme) == 1
+    assert attempt(acme, delivery).state == DeliveryState.DELIVERED

@@ -1,6 +1,6 @@
 """Everything that writes mails, webhooks and what became of them."""
 
-from .delivering import attempt, prune
+from .delivering import attempt, prune, requeue_webhooks
 from .endpoints import (
     change_endpoint,
     create_endpoint,
@@ -11,7 +11,7 @@ from .endpoints import (
     send_test,
 )
 from .events import publish_event
-from .inbox import process, receive, refuse_forged
+from .inbox import process, receive, refuse_forged, requeue_inbound
 from .mail import MAX_ATTEMPTS, TryAgain, deliver, queue_mail, tell_owners
 
 __all__ = [
@@ -29,6 +29,8 @@ __all__ = [
     "queue_mail",
     "receive",
     "refuse_forged",
+    "requeue_inbound",
+    "requeue_webhooks",
     "resend",
     "rotate_secret",
     "send_test",

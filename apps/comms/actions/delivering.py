@@ -142,3 +142,12 @@ def prune() -> int:
     waiting = WebhookDelivery.objects.filter(state=DeliveryState.QUEUED).values("event_id")
     gone, _rows = old.exclude(pk__in=waiting).delete()
     return gone
+
+
+@transaction.atomic
+def requeue_webhooks() -> int:
+    """A job for each delivery of the tenant in force that waits without one, as after a restore; how many."""
+    waiting = list(WebhookDelivery.objects.filter(state=DeliveryState.QUEUED))
+    for delivery in waiting:
+        queue(delivery)
+    return len(waiting)

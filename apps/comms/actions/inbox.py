@@ -34,7 +34,7 @@ def receive(source: str, message: Message, raw: bytes) -> bool:
     kept = InboundEvent.objects.get(source=source, event_id=message.event_id)
     if kept.pk != event.pk:
         return False
-    defer_apart("comms.process_inbound", queue="webhooks", event_id=str(event.pk))
+    _promise(event.pk)
     return True
 
 
@@ -59,3 +59,16 @@ def refuse_forged(source: str, fault: Fault) -> None:
     """Tell those who watch, bounded by source and fault: anybody can send nonsense at will."""
     about = f"{source}:{fault.value}"
     security_event_now_and_then(Kind.WEBHOOK_FORGED, about=about, source=source, fault=fault.value)
+
+
+@transaction.atomic
+def requeue_inbound() -> int:
+    """A job for each event that nobody has dealt with, as after a restore; how many."""
+    waiting = list(InboundEvent.objects.filter(state=InboundState.RECEIVED).values_list("pk", flat=True))
+    for pk in waiting:
+        _promise(pk)
+    return len(waiting)
+
+
+def _promise(pk: UUID) -> None:
+    defer_apart("comms.process_inbound", queue="webhooks", event_id=str(pk))

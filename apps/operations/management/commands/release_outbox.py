@@ -1,4 +1,4 @@
-"""Send, after a restore, the mails that were still queued when the backup was taken."""
+"""Send, after a restore, the mails and webhooks that were still queued when the backup was taken."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
+from apps.comms.actions import requeue_inbound, requeue_webhooks
 from apps.comms.models import OutboxMessage, OutboxState
 from apps.tenants.context import TenantContext, as_system, tenant_context
 from apps.tenants.jobs import defer
@@ -14,15 +15,21 @@ from apps.tenants.models import Tenant
 
 
 class Command(BaseCommand):
-    help = "Queue a job for every mail of the outbox that is still to be sent; the hold after a restore ends with it."
+    help = (
+        "Queue a job for every mail and webhook that is still to be dealt with; the hold after a restore ends with it."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         with tenant_context(TenantContext(platform=True, credential="system")):
             tenants = list(Tenant.objects.values_list("pk", flat=True))
-        count = 0
+        count = webhooks = 0
         for tenant in tenants:
             with as_system(tenant), transaction.atomic():
                 for pk in OutboxMessage.objects.filter(state=OutboxState.QUEUED).values_list("pk", flat=True):
                     defer("comms.send_mail", queue="mail", message_id=str(pk))
                     count += 1
-        self.stdout.write(f"{count} mails are on their way.")
+                webhooks += requeue_webhooks()
+        inbound = requeue_inbound()
+        self.stdout.write(
+            f"{count} mails are on their way, {webhooks} webhooks too; {inbound} that came in are looked at."
+        )
