@@ -35,7 +35,7 @@ LEAST_PAGES = {
 # Addresses that only take a POST, or that hand out a file: there is no page to look at.
 NO_PAGES = {
     "accounts:member", "accounts:invitation", "forms:preview", "forms:withdraw", "forms:download", "forms:revoke",
-    "comms:webhook_act", "comms:webhook_resend", "billing:buy", "billing:portal",
+    "comms:webhook_act", "comms:webhook_resend", "billing:buy", "billing:portal", "ai:summary",
 }  # fmt: skip
 SLUG = {"slug": "purchase-request"}
 
