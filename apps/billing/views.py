@@ -15,7 +15,7 @@ from apps.tenants.slots import slots
 
 from . import payments
 from .models import Plan
-from .rules import MEASURES, Resource
+from .rules import MEASURES, Measure, Resource
 from .usage import meters, subscription
 
 
@@ -34,19 +34,20 @@ def billing(request: PageRequest, tenant: str) -> HttpResponse:
     latest: dict[str, Plan] = {}
     for plan in Plan.objects.filter(is_offered=True).order_by("order", "version"):
         latest[plan.key] = plan
-    rows = [(MEASURES[resource], [plan.limit(resource) for plan in latest.values()]) for resource in Resource]
     pays = payments.is_configured()
     context = {
         "subscription": found,
-        "plans": list(latest.values()),
-        "rows": rows,
         "pays": pays,
         "is_customer": bool(pays and found and found.stripe_customer),
-        "offers": [(plan, key in settings.STRIPE_PRICES) for key, plan in latest.items()],
+        "offers": [(plan, _limits(plan), key in settings.STRIPE_PRICES) for key, plan in latest.items()],
         "may_write": request.context.allows("settings.write"),
         "has_paid": request.GET.get("paid") == "1",
     }
     return page(request, "billing/billing.html", context)
+
+
+def _limits(plan: Plan) -> list[tuple[Measure, int | None]]:
+    return [(MEASURES[resource], plan.limit(resource)) for resource in Resource]
 
 
 @require_safe

@@ -183,7 +183,7 @@ def test_the_hourly_comparison_makes_up_for_a_webhook_that_never_came(acme, glob
 def test_an_owner_is_led_to_stripe_by_a_link(acme, browse, stripe):
     page = browse(acme.owner)
     place = acme.url("settings/billing/")
-    assert "Go to Stripe" in page.get(place).content.decode()
+    assert "Buy at Stripe" in page.get(place).content.decode()
     answer = page.get(f"{place}buy/team/")
     assert answer.status_code == 302, answer.content.decode()
     assert answer["Location"] == "https://pay.stripe.example/checkout.session"
@@ -220,7 +220,7 @@ def test_paying_asks_whether_it_is_really_this_person(acme, browse, stripe):
 def test_where_stripe_is_not_set_up_the_page_says_so(acme, browse):
     text = browse(acme.owner).get(acme.url("settings/billing/")).content.decode()
     assert "set by whoever runs this installation" in text
-    assert "Go to Stripe" not in text
+    assert "Buy at Stripe" not in text
     assert browse(acme.owner).get(acme.url("settings/billing/buy/team/")).status_code in {422, 503}
 
 

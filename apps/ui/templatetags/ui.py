@@ -95,7 +95,7 @@ def initials(name: str) -> str:
 
 @register.filter
 def filesize(size: int) -> str:
-    """`12 KB`, `1.4 MB`."""
+    """`12 KB`, `1.4 MB`, `10.7 GB`."""
     if size < 1_000_000:
         return f"{max(1, round(size / 1000))} KB"
-    return f"{size / 1_000_000:.1f} MB"
+    return f"{size / 1_000_000:.1f} MB" if size < 1_000_000_000 else f"{size / 1_000_000_000:.1f} GB"
