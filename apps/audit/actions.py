@@ -16,6 +16,7 @@ from apps.tenants.models import PLATFORM_TENANT_ID
 
 from . import canonical, catalogue
 from .models import Entry
+from .receipts import issue
 
 VERSION = 1
 
@@ -34,8 +35,9 @@ def record(
     *targets: models.Model | Target,
     facts: Mapping[str, Any] | None = None,
     outcome: str = "done",
+    receipt: bool = False,
 ) -> Entry:
-    """Insert one entry about the targets, by whoever acts in the context in force.
+    """Insert one entry about the targets, by whoever acts in the context in force; a `receipt` is signed with it.
 
     `facts` hold ids, states, hashes, numbers and references, never what a person wrote. Raises RuntimeError outside a
     transaction, KeyError for an act that no room has registered, NotCanonical for a fact without agreed bytes.
@@ -61,6 +63,8 @@ def record(
     )
     entry.body = canonical.encode(_document(entry, named, facts or {}))
     entry.save(force_insert=True)
+    if receipt:
+        issue(entry)
     return entry
 
 

@@ -15,6 +15,7 @@ from apps.tenants.api import ApiRequest, CursorPagination, ReadOnlyTenantViewSet
 from apps.tenants.context import current_tenant
 from apps.tenants.refusals import Invalid
 
+from . import proofs_api
 from .filters import EntryFilter
 from .models import Entry
 from .sealer import seal
@@ -98,8 +99,9 @@ class PlatformVerifyView(APIView):
         return Response({"whole": all(result["whole"] for result in found), "tenants": found})
 
 
-routes: list[tuple[str, Any, str]] = [("audit/entries", EntryViewSet, "audit-entry")]
+routes: list[tuple[str, Any, str]] = [("audit/entries", EntryViewSet, "audit-entry"), *proofs_api.routes]
 urlpatterns = [
     path("audit/verify", VerifyView.as_view(), name="audit-verify"),
     path("platform/audit/verify", PlatformVerifyView.as_view(), name="platform-audit-verify"),
+    *proofs_api.urlpatterns,
 ]

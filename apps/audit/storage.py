@@ -13,6 +13,7 @@ from .models import Log, Seal, TreeNode
 
 TILE_LEVELS = 8
 TILE = 1 << TILE_LEVELS
+REMEMBERED_TILES = 64
 
 Leaves = Callable[[str | None, int, int], list[bytes]]
 
@@ -105,3 +106,28 @@ def entry_leaves(alias: str | None, low: int, high: int) -> list[bytes]:
 
 
 ENTRIES = Stored(Log.ENTRIES, entry_leaves)
+
+
+@dataclass(frozen=True)
+class Remembering(Stored):
+    """A reader for many proofs over one size, in order: each tile is read once and kept for a while."""
+
+    size: int = 0
+    tiles: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)
+
+    @classmethod
+    def over(cls, stored: Stored, size: int) -> Remembering:
+        """A remembering reader of a tree that has so many leaves."""
+        return cls(stored.log, stored.leaves, stored.alias, size)
+
+    def _range(self, level: int, low: int, high: int) -> list[bytes]:
+        if low == high:
+            return []
+        tile = low >> TILE_LEVELS
+        start = tile << TILE_LEVELS
+        if (level, tile) not in self.tiles:
+            while len(self.tiles) >= REMEMBERED_TILES:
+                self.tiles.pop(next(iter(self.tiles)))
+            end = min(start + TILE, self.size >> level)
+            self.tiles[level, tile] = super()._range(level, start, end)
+        return self.tiles[level, tile][low - start : high - start]

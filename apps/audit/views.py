@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse
-from django.shortcuts import redirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
 
 from apps.tenants.context import current_tenant, require
 from apps.tenants.pages import PageRequest, page, turl
 from apps.tenants.slots import slots
 from apps.tenants.windows import window
 
+from .bundle import bundle_of
 from .filters import EntryFilter
 from .models import Entry
+from .proofs_api import bundle_answer, exported
+from .receipts import visible
 from .sealer import seal
 from .verify import recent_verification, remember, verify
 
@@ -42,6 +47,27 @@ def log(request: PageRequest, tenant: str) -> HttpResponse:
             "verification": recent_verification(),
         },
     )
+
+
+def export(request: PageRequest, tenant: str) -> HttpResponseBase:
+    """The entries that the filters name, as a ZIP that anybody can verify."""
+    require("audit.read")
+    return bundle_answer(exported(request.GET, ZoneInfo(request.tenant.timezone)))
+
+
+def proof(request: PageRequest, tenant: str, pk: UUID) -> HttpResponseBase:
+    """One entry with its proof, as a ZIP that anybody can verify."""
+    require("audit.read")
+    entry = get_object_or_404(Entry, pk=pk)
+    return bundle_answer(bundle_of(entry))
+
+
+def receipt(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
+    """The receipt of an act of mine, as a text file."""
+    found = get_object_or_404(visible(), pk=pk)
+    answer = HttpResponse(found.note, content_type="text/plain; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="receipt-{found.entry_id}.txt"'
+    return answer
 
 
 def named(entries: list[Entry]) -> list[dict[str, Any]]:

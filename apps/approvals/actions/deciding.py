@@ -51,7 +51,7 @@ def decide(assignment: Assignment, *, by: Member, verdict: str, revision: UUID, 
     assignment.state = AssignmentState.DECIDED
     assignment.save()
     facts = {"verdict": verdict, "step": step.key, "revision": str(revision), "sha256": case.subject_sha256}
-    record("submission.decided", mails.subject_of(case), decision, facts=facts)
+    record("submission.decided", mails.subject_of(case), decision, facts=facts, receipt=True)
     publish_event("decision.made", **told(case), decision=decision.pk, step=step.key, verdict=verdict)
     _count(case, step, Verdict(verdict))
     return decision

@@ -122,7 +122,7 @@ def open_submission(
     submission.current_revision, submission.reference, submission.submitted_at = revision, reference, now
     submission.title = title_of(submission, spec, answers.data)
     submission.draft_data, submission.changed_at = {}, now
-    record("submission.sent", submission, revision, facts={"revision": number, "sha256": sha256})
+    record("submission.sent", submission, revision, facts={"revision": number, "sha256": sha256}, receipt=True)
     told = {"submission": submission.pk, "form": submission.form_id, "reference": reference, "state": "in_review"}
     publish_event("submission.sent", **told, revision=number)
     subject: dict[str, Any] = {

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from apps.approvals import actions as approvals
 from apps.approvals.models import Assignment, AssignmentState, CaseState
 from apps.approvals.timeline import earlier_rounds, route_of
+from apps.audit.receipts import newest_of_mine
 from apps.tenants.context import require
 from apps.tenants.pages import PageRequest, page, refusal_on, turl
 from apps.tenants.refusals import Conflict
@@ -57,6 +58,7 @@ def submission(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
     mine = found.submitter_id == request.member.pk
     asked = found.case and Assignment.objects.of(request.member).waiting().filter(step__case=found.case).first()
     context = _context(found) | {"mine": mine, "task": asked, "sent": "sent" in request.GET}
+    context["receipt"] = newest_of_mine(found.pk, "submission.sent")
     return page(request, "forms/submission.html", context)
 
 
@@ -115,6 +117,7 @@ def task_page(
         "said": assignment.decisions.first(),  # type: ignore[attr-defined]
         "next_task": Assignment.objects.of(request.member).waiting().exclude(pk=assignment.pk).first(),
         "panels": panels,
+        "receipt": newest_of_mine(found.pk, "submission.decided"),
     }
     return page(request, "forms/task.html", context, status=status)
 

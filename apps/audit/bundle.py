@@ -1,0 +1,187 @@
+"""The export: a ZIP with entries as their exact bytes, and everything that a stranger needs to verify them.
+
+Members: entries.jsonl (one entry a line, in the order of the log), checkpoint.txt, instance.tlog-proof, receipts.jsonl,
+keys.txt, manifest.json, README.txt, and for a selection proofs.jsonl (one inclusion proof a line, for each entry).
+"""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from apps.tenants import clock
+from apps.tenants.context import current_tenant
+from apps.tenants.models import Tenant
+
+from . import canonical, keys, storage, tree
+from .actions import record
+from .models import Checkpoint, Entry, EntryQuerySet, Receipt
+from .proofs import fresh_checkpoint, witnessed
+from .statements import text_of
+
+FORMAT = "orkestra-audit-bundle/1"
+BATCH = 2000
+CHUNK_BYTES = 64 * 1024
+# Every hash is written down anyway: little is gained by pressing harder, and verifying is as fast as unpacking.
+LEVEL = 1
+EPOCH = (1980, 1, 1, 0, 0, 0)
+README = """This is a part of the audit log of one organisation, as Orkestra exported it.
+
+What it is
+  entries.jsonl        the entries, one a line, each the exact bytes that were hashed when the act happened
+  checkpoint.txt       the signed head of the log: its name, how many entries it has, the root of their Merkle tree
+  proofs.jsonl         only in a selection: for each entry its place and its inclusion proof
+  instance.tlog-proof  that this checkpoint is itself a leaf of the log of all checkpoints of the installation
+  receipts.jsonl       signed receipts that were handed out for entries of this file when the acts were committed
+  keys.txt             the public keys, for comparing only: a verifier must be given the key by somebody you trust
+
+How to verify it, with nothing of ours but one file and no server
+  python orkestra_verify.py --key <fingerprint or key> this-file.zip
+
+What it proves
+  That every entry here is, byte for byte, in the log that the key has signed; and for a whole log that nothing is
+  missing between the first entry and the size that was signed, and that no entry was changed, moved or added since.
+
+What it does not prove
+  That a selection holds all entries of its kind. That something was never done without being logged. That nobody else
+  was shown another log (compare the checkpoint with an anchor that was kept elsewhere). Anything after this checkpoint.
+"""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What goes into one file; a `selection` brings a proof for each entry, a whole log needs none."""
+
+    rows: EntryQuerySet
+    checkpoint: Checkpoint
+    filters: dict[str, Any]
+
+    @property
+    def is_selection(self) -> bool:
+        return bool(self.filters)
+
+    @property
+    def name(self) -> str:
+        """The file's name: whose log, up to where."""
+        slug = Tenant.objects.values_list("slug", flat=True).get(pk=current_tenant())
+        part = "selection" if self.is_selection else "log"
+        return f"{slug}-audit-{part}-{self.checkpoint.size}.zip"
+
+
+def export(rows: EntryQuerySet, filters: dict[str, Any]) -> Bundle:
+    """A bundle of these entries under a checkpoint made now; the export itself is its last entry.
+
+    Raises Conflict where the log may not be signed.
+    """
+    with transaction.atomic():
+        record("audit.exported", facts={"filters": sorted(filters), "whole": not filters})
+    return Bundle(rows, fresh_checkpoint(), filters)
+
+
+def stream(bundle: Bundle) -> Iterator[bytes]:
+    """The ZIP in pieces, under the context in force now, however late it is read."""
+    context, pieces = contextvars.copy_context(), _pieces(bundle)
+    return iter(lambda: context.run(next, pieces, b""), b"")
+
+
+class _Sink:
+    """What zipfile writes into: a file that cannot be rewound, emptied again and again."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.held = 0
+        self.total = 0
+
+    def write(self, data: bytes) -> int:
+        self.parts.append(bytes(data))
+        self.held += len(data)
+        self.total += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing lies behind it."""
+
+    def take(self) -> bytes:
+        data, self.parts, self.held = b"".join(self.parts), [], 0
+        return data
+
+
+def _pieces(bundle: Bundle) -> Iterator[bytes]:
+    sink = _Sink()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as made:  # type: ignore[call-overload]
+        for name, lines in _members(bundle):
+            info = zipfile.ZipInfo(name, EPOCH)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            with made.open(info, "w", force_zip64=True) as member:
+                for line in lines:
+                    member.write(line)
+                    if sink.held >= CHUNK_BYTES:
+                        yield sink.take()
+    yield sink.take()
+
+
+def _members(bundle: Bundle) -> Iterator[tuple[str, Iterable[bytes]]]:
+    made = bundle.checkpoint
+    yield "README.txt", [README.encode()]
+    yield "manifest.json", [json.dumps(_manifest(bundle), indent=1, sort_keys=True).encode() + b"\n"]
+    yield "checkpoint.txt", [made.note.encode()]
+    if place := witnessed(made):
+        yield "instance.tlog-proof", [place.text().encode()]
+        yield "instance-leaf.txt", [made.note.encode()]
+    yield "keys.txt", [f"{line}\n".encode() for line in keys.verifier_keys(made.origin)]
+    yield "entries.jsonl", (b"".join(body + b"\n" for _seq, body in rows) for rows in _batches(bundle))
+    if bundle.is_selection:
+        yield "proofs.jsonl", _proofs(bundle)
+    yield "receipts.jsonl", _receipts(bundle)
+
+
+def _manifest(bundle: Bundle) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "kind": "selection" if bundle.is_selection else "log",
+        "origin": bundle.checkpoint.origin,
+        "tenant": str(current_tenant()),
+        "size": bundle.checkpoint.size,
+        "filters": bundle.filters,
+        "made_at": canonical.timestamp(clock.now()),
+    }
+
+
+def _batches(bundle: Bundle) -> Iterator[list[tuple[int, bytes]]]:
+    """(seq, bytes) in the order of the log, up to what the checkpoint signs."""
+    after = -1
+    rows = bundle.rows.order_by("seals__seq").filter(seals__seq__lt=bundle.checkpoint.size)
+    while found := list(rows.filter(seals__seq__gt=after).values_list("seals__seq", "body")[:BATCH]):
+        yield [(seq, bytes(body)) for seq, body in found]
+        after = found[-1][0]
+
+
+def _proofs(bundle: Bundle) -> Iterator[bytes]:
+    size = bundle.checkpoint.size
+    read = storage.Remembering.over(storage.ENTRIES, size)
+    for rows in _batches(bundle):
+        lines = []
+        for seq, _body in rows:
+            proof = [text_of(part) for part in tree.prove_inclusion(seq, size, read)]
+            lines.append(json.dumps({"index": seq, "proof": proof}, separators=(",", ":")).encode() + b"\n")
+        yield b"".join(lines)
+
+
+def _receipts(bundle: Bundle) -> Iterator[bytes]:
+    after = -1
+    rows = Receipt.objects.filter(entry__in=bundle.rows.order_by()) if bundle.is_selection else Receipt.objects.all()
+    rows = rows.filter(entry__seals__seq__lt=bundle.checkpoint.size).order_by("entry__seals__seq")
+    while found := list(rows.filter(entry__seals__seq__gt=after).values_list("entry__seals__seq", "note")[:BATCH]):
+        yield b"".join(json.dumps({"receipt": note}).encode() + b"\n" for _seq, note in found)
+        after = found[-1][0]
+
+
+def bundle_of(entry: Entry) -> Bundle:
+    """A bundle with a single entry, which the viewer has before their eyes already. Raises Conflict as `export` does."""
+    return Bundle(Entry.objects.filter(pk=entry.pk), fresh_checkpoint(), {"entry": str(entry.pk)})
