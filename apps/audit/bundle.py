@@ -133,7 +133,6 @@ def _members(bundle: Bundle) -> Iterator[tuple[str, Iterable[bytes]]]:
     yield "checkpoint.txt", [made.note.encode()]
     if place := witnessed(made):
         yield "instance.tlog-proof", [place.text().encode()]
-        yield "instance-leaf.txt", [made.note.encode()]
     yield "keys.txt", [f"{line}\n".encode() for line in keys.verifier_keys(made.origin)]
     yield "entries.jsonl", (b"".join(body + b"\n" for _seq, body in rows) for rows in _batches(bundle))
     if bundle.is_selection:
@@ -178,7 +177,7 @@ def _receipts(bundle: Bundle) -> Iterator[bytes]:
     rows = Receipt.objects.filter(entry__in=bundle.rows.order_by()) if bundle.is_selection else Receipt.objects.all()
     rows = rows.filter(entry__seals__seq__lt=bundle.checkpoint.size).order_by("entry__seals__seq")
     while found := list(rows.filter(entry__seals__seq__gt=after).values_list("entry__seals__seq", "note")[:BATCH]):
-        yield b"".join(json.dumps({"receipt": note}).encode() + b"\n" for _seq, note in found)
+        yield b"".join(json.dumps({"receipt": note}, separators=(",", ":")).encode() + b"\n" for _seq, note in found)
         after = found[-1][0]
 
 

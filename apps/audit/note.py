@@ -94,7 +94,7 @@ def split(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
     text, empty, lines = note.rpartition("\n\n")
     if not empty or not lines.endswith("\n"):
         raise BadNote("the note has no signatures")
-    return text + "\n", [_signature(line) for line in lines.splitlines()]
+    return text + "\n", [_signature(line) for line in lines[:-1].split("\n")]
 
 
 def open_note(note: str, verifiers: Sequence[Verifier]) -> str:
@@ -119,6 +119,8 @@ def _signature(line: str) -> tuple[str, bytes, bytes]:
         found = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         raise BadNote("a signature is not base64") from None
+    if base64.b64encode(found).decode() != encoded:
+        raise BadNote("a signature is not base64 as it should be")
     if not name or len(found) <= KEY_ID_BYTES:
         raise BadNote("a signature line is incomplete")
     return name, found[:KEY_ID_BYTES], found[KEY_ID_BYTES:]

@@ -42,7 +42,7 @@ class CheckpointSerializer(serializers.Serializer[Any]):
     checkpoint = serializers.CharField(help_text="C2SP signed note (Ed25519), the exact text")
     origin = serializers.CharField()
     size = serializers.IntegerField()
-    root = serializers.CharField(help_text="base64 of the RFC 6962 root")
+    root = serializers.CharField(help_text="base64 of the RFC 6962 root")  # type: ignore[assignment]
     made_at = serializers.DateTimeField()
     keys = serializers.ListField(child=serializers.CharField(), help_text=KEYS)
     fingerprints = serializers.ListField(child=serializers.CharField(), help_text="SHA-256 of each public key, hex")
@@ -55,7 +55,7 @@ class InclusionSerializer(serializers.Serializer[Any]):
     index = serializers.IntegerField()
     leaf = serializers.CharField()
     size = serializers.IntegerField()
-    root = serializers.CharField()
+    root = serializers.CharField()  # type: ignore[assignment]
     proof = serializers.ListField(child=serializers.CharField())
     checkpoint = serializers.CharField()
     tlog_proof = serializers.CharField(help_text="the same as c2sp.org/tlog-proof")

