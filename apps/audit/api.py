@@ -77,6 +77,10 @@ class VerificationSerializer(serializers.Serializer[Any]):
     head = serializers.CharField(help_text="hex of the chain's head")
     first_bad = serializers.IntegerField(allow_null=True)
     reason = serializers.CharField()
+    kind = serializers.CharField(help_text="kind of damage, such as gap, entry_changed or tail_cut; empty when whole")
+    signed = serializers.IntegerField(help_text="size of the newest checkpoint")
+    since = serializers.IntegerField(help_text="seq at which the walk began")
+    until = serializers.IntegerField(help_text="seq before which it ended")
     at = serializers.DateTimeField()
 
 

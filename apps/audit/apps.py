@@ -8,9 +8,9 @@ class AuditConfig(AppConfig):
     def ready(self) -> None:
         from django.utils.translation import gettext_lazy as _
 
-        from apps.tenants.slots import Probe, SettingsPage, Watcher, slots
+        from apps.tenants.slots import Heartbeat, Probe, SettingsPage, Watcher, slots
 
-        from . import probes
+        from . import background, probes
         from .audit_actions import ACTIONS
         from .catalogue import register
         from .forgeries import record_forgery
@@ -23,5 +23,6 @@ class AuditConfig(AppConfig):
                 key="audit-log", title=_("Audit log"), permission="audit.read", url_name="audit:log", icon="scroll-text"
             )
         )
+        slots.heartbeats.add(Heartbeat("audit.verify", background.beat))
         slots.probes.add(Probe("audit.chain", probes.chain))
         slots.probes.add(Probe("audit.append_only", probes.append_only))

@@ -168,6 +168,7 @@ class InstanceLeaf(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "seq"], name="audit_instanceleaf_seq")]
+        indexes = [models.Index(fields=["tenant", "about", "seq"], name="audit_instanceleaf_about")]
 
 
 class Incarnation(TenantModel):
@@ -193,3 +194,22 @@ class Receipt(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "entry"], name="audit_receipt_entry")]
+
+
+class Verified(TenantModel):
+    """What the last verification of a tenant's log found, and where the next incremental one goes on.
+
+    It saves work and proves nothing: a full verification asks nothing of it. Its id is the tenant's: one row each.
+    """
+
+    size = models.BigIntegerField(default=0)
+    chain = models.BinaryField(max_length=32, default=bytes)
+    peaks = models.BinaryField(default=bytes)
+    until = models.BigIntegerField(default=0)
+    sealed = models.BigIntegerField(default=0)
+    whole = models.BooleanField()
+    kind = models.CharField(max_length=32, blank=True)
+    first_bad = models.BigIntegerField(null=True)
+    reason = models.CharField(max_length=300, blank=True)
+    at = models.DateTimeField()
+    full_at = models.DateTimeField(null=True)

@@ -33,7 +33,15 @@ class Growing:
     def append(self, leaf: bytes) -> None:
         """Add a leaf; a full tile becomes a node of the level above, and so on up."""
         self.state.append(leaf)
-        level, found = 0, leaf
+        self._carry(0, leaf)
+
+    def append_tile(self, root: bytes) -> None:
+        """Add a whole tile by its root; the size must be whole tiles."""
+        self.state.append_perfect(TILE_LEVELS, root)
+        self.made.append(((TILE_LEVELS, (self.state.size >> TILE_LEVELS) - 1), root))
+        self._carry(TILE_LEVELS, root)
+
+    def _carry(self, level: int, found: bytes) -> None:
         while True:
             tail = self.tails.setdefault(level, [])
             tail.append(found)
@@ -81,6 +89,10 @@ class Stored:
     def count(self, level: int) -> int:
         """How many nodes of a level are stored."""
         return TreeNode.objects.db_manager(self.alias).filter(log=self.log, level=level).count()
+
+    def stored(self, level: int, low: int, high: int) -> list[bytes]:
+        """The hashes of one stored level. Raises MissingHash."""
+        return self._range(level, low, high)
 
     def _read(self, level: int, ranges: Iterable[tuple[int, int]]) -> dict[tuple[int, int], list[bytes]]:
         return {(low, high): self._range(level, low, high) for low, high in ranges}

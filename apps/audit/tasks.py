@@ -9,7 +9,7 @@ from apps.tenants.context import TenantContext, as_system, tenant_context
 from apps.tenants.models import Tenant
 
 from .sealer import seal
-from .verify import remember, verify
+from .verify import keep, verify
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +24,6 @@ def verify_all(timestamp: int) -> None:
         with as_system(tenant):
             seal(tenant)
             found = verify()
-            remember(found)
+            keep(found)
             if not found.whole:
-                log.error("audit_chain_broken", first_bad=found.first_bad, reason=found.reason)
+                log.error("audit_chain_broken", first_bad=found.first_bad, damage=found.kind, reason=found.reason)

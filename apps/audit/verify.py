@@ -1,13 +1,13 @@
-"""Walk a whole log and compare: bytes, leaves, chain, numbering, and what the pages display."""
+"""Verify a whole log: what was sealed, what was signed, what waits; and name the first fault and its kind."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.core.cache import cache
 from redis.exceptions import RedisError
@@ -15,21 +15,27 @@ from redis.exceptions import RedisError
 from apps.tenants import clock
 from apps.tenants.context import as_system, current_tenant
 from apps.tenants.models import Tenant
-from apps.tenants.security_events import Kind, security_event_now_and_then
+from apps.tenants.security_events import Kind as Event
+from apps.tenants.security_events import security_event
 
-from . import canonical
-from .chain import START, Broken, Link, walk
-from .models import Entry, Seal
+from . import canonical, evidence, storage, tree
+from .chain import START
+from .models import Seal, Verified, Waiting
 from .sealer import seal
+from .walk import Damage, Kind, Walked, walk_log
 
-BATCH = 2000
 RECENT_SECONDS = 60
 LARGEST_INLINE = 50_000
+TILE = storage.TILE
+Walker = Callable[[int, int, bytes, list[int]], Iterator[Walked]]
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What a walk over one tenant's log found; `head` is hex, `first_bad` a seq."""
+    """What a walk over one tenant's log found; `head` is hex, `first_bad` a seq, `kind` names the damage.
+
+    `signed` is the size of the newest checkpoint, `since` the seq at which the walk began, `until` where it ended.
+    """
 
     tenant: str
     whole: bool
@@ -39,34 +45,102 @@ class Verification:
     first_bad: int | None
     reason: str
     at: datetime
+    kind: str = ""
+    signed: int = 0
+    since: int = 0
+    until: int = 0
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"at": canonical.timestamp(self.at)}
 
 
-def verify() -> Verification:
-    """Verify the log of the tenant in force, from its first entry to its last seal."""
-    head, expected, broken = START, 0, None
+def verify(*, incremental: bool = False, most: int | None = None, walker: Walker | None = None) -> Verification:
+    """Verify the log of the tenant in force, from its first entry to its last seal, and what was signed over it.
+
+    An `incremental` one goes on where the last one that was kept ended, for at most so many entries; it takes the
+    entries before on trust, and everything after them not.
+    """
+    size = evidence.sealed_size()
+    growing, head = _start(incremental, size)
+    since = growing.state.size
+    until = min(size, since + most) if most is not None else size
+    damage = None
     try:
-        for rows in _batches():
-            for row in rows:
-                _compare(row)
-            head, expected = walk((_link(row) for row in rows), head, expected)
-    except Broken as fault:
-        broken = fault
-        about = f"{current_tenant()}:{fault.seq}"
-        security_event_now_and_then(Kind.CHAIN_BROKEN, about=about, log=str(current_tenant()), first_bad=fault.seq)
-    unsealed = Entry.objects.exclude(pk__in=Seal.objects.values("entry_id")).count()
+        evidence.refuse_a_cut_tail(size)
+        head = _walk(growing, head, until, walker or in_this_process)
+        evidence.check_signed(since, until)
+        if not incremental:
+            evidence.check_what_is_around()
+    except Damage as fault:
+        damage = fault
     return Verification(
         tenant=str(current_tenant()),
-        whole=broken is None,
-        sealed=expected,
-        unsealed=unsealed,
+        whole=damage is None,
+        sealed=size,
+        unsealed=Waiting.objects.count(),
         head=head.hex(),
-        first_bad=broken.seq if broken else None,
-        reason=broken.reason if broken else "",
+        first_bad=damage.seq if damage else None,
+        reason=damage.reason if damage else "",
         at=clock.now(),
+        kind=damage.kind.value if damage else "",
+        signed=evidence.signed_size(),
+        since=since,
+        until=until,
     )
+
+
+def in_this_process(start: int, end: int, before: bytes, sizes: list[int]) -> Iterator[Walked]:
+    """One after the other."""
+    yield walk_log(current_tenant(), start, end, before, sizes)
+
+
+def _start(incremental: bool, size: int) -> tuple[storage.Growing, bytes]:
+    """Where the walk begins: after what was kept as whole, where its chain and tree are still there; else at zero."""
+    last = Verified.objects.first() if incremental else None
+    if last is not None and last.whole and 0 < last.size <= size:
+        place = Seal.objects.filter(seq=last.size - 1).first()
+        with contextlib.suppress(storage.MissingHash):
+            growing = storage.ENTRIES.growing(last.size)
+            if place and bytes(place.chain) == bytes(last.chain) and b"".join(growing.state.peaks) == bytes(last.peaks):
+                return growing, bytes(last.chain)
+    return storage.Growing(tree.CompactRange(), {}), START
+
+
+def _walk(growing: storage.Growing, head: bytes, until: int, walker: Walker) -> bytes:
+    """Walk on; compare the roots that were signed on the way, and the stored nodes. Returns the chain's end.
+
+    Raises Damage.
+    """
+    asked = deque(evidence.heads_between(growing.state.size, until))
+    for part in walker(growing.state.size, until, head, sorted({size for size, _root in asked})):
+        if part.before != head:
+            raise Damage(Kind.CHAIN_CHANGED, part.start, "the chain does not follow from the place before")
+        for tile in part.tiles:
+            _compare(growing.state, part.peaks, asked, growing.state.size + TILE - 1)
+            growing.append_tile(tile)
+            _compare(growing.state, {growing.state.size: []}, asked, growing.state.size)
+        _compare(growing.state, part.peaks, asked, part.end)
+        head = part.head
+    evidence.compare_nodes(growing.made)
+    return head
+
+
+def _compare(
+    state: tree.CompactRange, peaks: dict[int, list[bytes]], asked: deque[tuple[int, bytes]], upto: int
+) -> None:
+    """The roots that were signed up to this size must be those over the tiles before and the peaks since them."""
+    while asked and asked[0][0] <= upto:
+        size, root = asked.popleft()
+        if tree.fold([*state.peaks, *peaks[size]]) != root:
+            raise Damage(Kind.SIGNED_OTHERWISE, size - 1, f"another root was signed over the first {size} entries")
+
+
+def keep(made: Verification) -> None:
+    """Let the next incremental verification go on from here, and tell everybody who watches when it is broken."""
+    evidence.keep(made)
+    remember(made)
+    if not made.whole:
+        security_event(Event.CHAIN_BROKEN, tenant=made.tenant, first_bad=made.first_bad, damage=made.kind)
 
 
 def recent_verification() -> Verification | None:
@@ -80,7 +154,7 @@ def recent_verification() -> Verification | None:
     except RedisError:
         pass
     seal(current_tenant())
-    if Seal.objects.count() > LARGEST_INLINE:
+    if evidence.sealed_size() > LARGEST_INLINE:
         return None
     made = verify()
     remember(made)
@@ -97,7 +171,7 @@ def seal_and_verify() -> Verification:
     """Seal what waits, walk the whole log of the tenant in force, and let the pages know."""
     seal(current_tenant())
     made = verify()
-    remember(made)
+    keep(made)
     return made
 
 
@@ -108,64 +182,3 @@ def verify_everywhere() -> list[tuple[str, Verification]]:
         with as_system(tenant.pk):
             found.append((tenant.slug, seal_and_verify()))
     return found
-
-
-def _batches() -> Iterator[list[Seal]]:
-    after = -1
-    while rows := list(Seal.objects.select_related("entry").filter(seq__gt=after).order_by("seq")[:BATCH]):
-        yield rows
-        after = rows[-1].seq
-
-
-def _link(row: Seal) -> Link:
-    return Link(row.seq, bytes(row.leaf), bytes(row.chain), bytes(row.entry.body))
-
-
-def _compare(row: Seal) -> None:
-    """What the pages display must be what the bytes say. The bytes themselves are judged by the chain."""
-    entry = row.entry
-    try:
-        document = canonical.decode(bytes(entry.body))
-    except canonical.NotCanonical as fault:
-        raise Broken(row.seq, str(fault)) from None
-    try:
-        is_shown = shown(entry) == written(document)
-    except (KeyError, TypeError, AttributeError):
-        raise Broken(row.seq, "its bytes are no entry") from None
-    if not is_shown:
-        raise Broken(row.seq, "what the pages display is not what was written")
-
-
-def shown(entry: Entry) -> tuple[Any, ...]:
-    """The columns that pages and filters use, as the bytes would name them."""
-    return (
-        str(entry.tenant_id),
-        str(entry.pk),
-        canonical.timestamp(entry.time),
-        entry.action,
-        entry.actor_type,
-        str(entry.actor_id) if entry.actor_id else None,
-        (entry.target_type, _text(entry.target_id), entry.target_label),
-        entry.outcome,
-        entry.request_id,
-    )
-
-
-def written(document: dict[str, Any]) -> tuple[Any, ...]:
-    """The same values, from the bytes."""
-    first = next(iter(document["targets"]), {"type": "", "id": None, "label": ""})
-    return (
-        document["log"],
-        document["id"],
-        document["time"],
-        document["action"],
-        document["actor"]["type"],
-        document["actor"]["id"],
-        (first["type"], first["id"], first["label"]),
-        document["outcome"],
-        document["request_id"],
-    )
-
-
-def _text(identity: UUID | None) -> str | None:
-    return str(identity) if identity else None

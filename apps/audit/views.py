@@ -21,7 +21,7 @@ from .models import Entry
 from .proofs_api import bundle_answer, exported
 from .receipts import visible
 from .sealer import seal
-from .verify import recent_verification, remember, verify
+from .verify import recent_verification, seal_and_verify
 
 PAGE_SIZE = 50
 
@@ -30,8 +30,7 @@ def log(request: PageRequest, tenant: str) -> HttpResponse:
     """Every act of the tenant, newest first; POST verifies the whole chain now."""
     require("audit.read")
     if request.method == "POST":
-        seal(current_tenant())
-        remember(verify())
+        seal_and_verify()
         return redirect(turl(request, "audit:log"))
     seal(current_tenant())
     asked = EntryFilter(request.GET, zone=ZoneInfo(request.tenant.timezone))

@@ -72,6 +72,7 @@ def test_sql_is_written_by_hand_only_in_places_that_are_known():
         "apps/ai/probes.py",
         "apps/audit/sealer.py",
         "apps/audit/checkpoints.py",
+        "apps/audit/walk.py",
         "apps/audit/probes.py",
         "apps/billing/panels.py",
         "apps/flags/probes.py",

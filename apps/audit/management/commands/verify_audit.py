@@ -1,54 +1,80 @@
-"""Walk the audit chain of every tenant: exit 0 whole, 1 tampered, 4 could not run."""
+"""Verify every audit log: exit 0 whole, 1 tampered, 2 truncated, 4 could not run."""
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError
 
+from apps.audit.evidence import check_instance
+from apps.audit.parallel import in_processes
 from apps.audit.sealer import seal
-from apps.audit.verify import Verification, verify
+from apps.audit.verify import Verification, keep, verify
+from apps.audit.walk import Damage, Kind
 from apps.tenants.context import TenantContext, as_system, tenant_context
-from apps.tenants.models import Tenant
+from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
 
-WHOLE, TAMPERED, COULD_NOT_RUN = 0, 1, 4
+WHOLE, TAMPERED, TRUNCATED, COULD_NOT_RUN = 0, 1, 2, 4
 
 
 class Command(BaseCommand):
-    help = "Verify every tenant's audit log. Exits 0 when all are whole, 1 naming the first bad entry, 4 if it could not run."
+    help = (
+        "Verify the audit logs of all tenants and the log of all checkpoints. Exits 0 when all are whole, 1 naming the "
+        "first bad entry and the kind of damage, 2 when an end is cut off, 4 if it could not run."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--tenant", help="address of one tenant; all when left out")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--full", action="store_true", help="from the first entry on; the default")
+        how.add_argument("--incremental", action="store_true", help="only what has come since the last verification")
+        parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1))
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            found = list(self._verify(options["tenant"]))
+            found = list(self._verify(options))
+            damage = None if options["tenant"] else self._instance()
         except DatabaseError as error:
             self.stderr.write(f"Could not verify: {error}")
             sys.exit(COULD_NOT_RUN)
         if not found:
             self.stderr.write("There is no such tenant.")
             sys.exit(COULD_NOT_RUN)
-        sys.exit(WHOLE if all(result.whole for result in found) else TAMPERED)
+        kinds = {result.kind for result in found if not result.whole} | ({damage.kind.value} if damage else set())
+        sys.exit(WHOLE if not kinds else TRUNCATED if kinds == {Kind.TAIL_CUT.value} else TAMPERED)
 
-    def _verify(self, slug: str | None) -> Any:
+    def _verify(self, options: dict[str, Any]) -> Any:
         with tenant_context(TenantContext(platform=True, credential="system")):
             rows = Tenant.objects.order_by("slug")
-            tenants = list(rows.filter(slug=slug) if slug else rows)
+            tenants = list(rows.filter(slug=options["tenant"]) if options["tenant"] else rows)
         for tenant in tenants:
             with as_system(tenant.pk):
                 seal(tenant.pk)
-                result = verify()
+                result = verify(incremental=options["incremental"], walker=in_processes(options["processes"]))
+                keep(result)
             self._say(tenant, result)
             yield result
 
+    def _instance(self) -> Damage | None:
+        """The log of all checkpoints, and the anchors outside."""
+        try:
+            with as_system(PLATFORM_TENANT_ID):
+                check_instance()
+        except Damage as fault:
+            self.stdout.write(self.style.ERROR(f"{'all checkpoints':<24} TAMPERED  {fault.kind}: {fault}"))
+            return fault
+        self.stdout.write(f"{'all checkpoints':<24} whole")
+        return None
+
     def _say(self, tenant: Tenant, result: Verification) -> None:
         if result.whole:
-            head = result.head[:16]
-            self.stdout.write(f"{tenant.slug:<24} whole     {result.sealed:>8} entries, head {head}…")
+            since = f", from #{result.since}" if result.since else ""
+            text = f"{result.sealed:>8} entries{since}, {result.signed} signed, head {result.head[:16]}…"
+            self.stdout.write(f"{tenant.slug:<24} whole     {text}")
         else:
-            text = f"{tenant.slug:<24} TAMPERED  first bad entry #{result.first_bad}: {result.reason}"
+            text = f"{tenant.slug:<24} TAMPERED  first bad entry #{result.first_bad}: {result.kind}: {result.reason}"
             self.stdout.write(self.style.ERROR(text))

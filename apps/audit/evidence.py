@@ -1,0 +1,196 @@
+"""What stands around the entries of a log and must agree with them: checkpoints, the instance log, nodes, receipts."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Exists, OuterRef
+
+from apps.tenants.context import as_system, current_tenant
+from apps.tenants.models import PLATFORM_TENANT_ID
+from apps.tenants.slots import slots
+
+from . import keys, note, storage, tree
+from .checkpoints import INSTANCE, incarnation
+from .models import Checkpoint, Entry, InstanceLeaf, Log, Receipt, Seal, TreeNode, Verified, Waiting
+from .statements import BadStatement, Head
+from .statements import Receipt as Statement
+from .walk import Damage, Kind
+
+if TYPE_CHECKING:
+    from .verify import Verification
+
+BATCH = 2000
+
+
+def sealed_size() -> int:
+    """How many entries are sealed, by the last seal."""
+    last = Seal.objects.order_by("-seq").values_list("seq", flat=True).first()
+    return 0 if last is None else last + 1
+
+
+def signed_size() -> int:
+    """The size of the newest checkpoint."""
+    newest = Checkpoint.objects.filter(log=Log.ENTRIES).order_by("-size").values_list("size", flat=True).first()
+    return newest or 0
+
+
+def refuse_a_cut_tail(size: int) -> None:
+    """What was signed once must be there. Raises Damage."""
+    if signed_size() > size:
+        raise Damage(
+            Kind.TAIL_CUT, size, f"{signed_size()} entries were signed, and {size} are here: the end is cut off"
+        )
+
+
+def heads_between(start: int, until: int) -> list[tuple[int, bytes]]:
+    """(size, root) that were signed over sizes in (start, until], by size."""
+    rows = Checkpoint.objects.filter(log=Log.ENTRIES, size__gt=start, size__lte=until).order_by("size")
+    return [(size, bytes(root)) for size, root in rows.values_list("size", "root")]
+
+
+def compare_nodes(made: list[tuple[tree.Node, bytes]]) -> None:
+    """The stored nodes must be those that the leaves give. Raises Damage."""
+    for level, group in groupby(sorted(made), key=lambda node: node[0][0]):
+        nodes = list(group)
+        first = nodes[0][0][1]
+        rows = TreeNode.objects.filter(log=Log.ENTRIES, level=level, index__gte=first, index__lt=first + len(nodes))
+        kept = {index: bytes(found) for index, found in rows.values_list("index", "hash")}
+        for (_level, index), found in nodes:
+            if kept.get(index) != found:
+                raise Damage(Kind.TREE_CHANGED, index << level, "a stored hash of the tree is not that of its entries")
+
+
+def check_signed(since: int, until: int) -> None:
+    """Every checkpoint over (since, until] says what its note says, signed, and is its leaf of the instance log."""
+    rows = Checkpoint.objects.filter(log=Log.ENTRIES, size__gt=since, size__lte=until).order_by("size")
+    tenant = current_tenant()
+    with as_system(PLATFORM_TENANT_ID):
+        told = InstanceLeaf.objects.filter(about=tenant)
+        leaves = {row.checkpoint: (row.seq, bytes(row.leaf)) for row in told.iterator(BATCH)}
+    for row in rows.iterator(BATCH):
+        _check_note(row)
+        if leaves.pop(row.pk, None) != (row.place, tree.leaf_hash(row.note.encode())):
+            raise Damage(Kind.CHECKPOINT_CHANGED, row.size, "a checkpoint is not the leaf that the instance log has")
+    if since == 0 and leaves and len(leaves) > Checkpoint.objects.filter(size__gt=until, log=Log.ENTRIES).count():
+        place = min(seq for seq, _leaf in leaves.values())
+        raise Damage(Kind.CHECKPOINT_MISSING, until, f"the checkpoint at place {place} of the instance log is missing")
+
+
+def _check_note(row: Checkpoint) -> None:
+    """A checkpoint by keys that are all unknown here is judged by its root and its leaf alone."""
+    try:
+        head = Head.read(note.split(row.note)[0])
+        note.open_note(row.note, keys.verifiers(row.origin))
+    except note.Unsigned:
+        pass
+    except (note.BadNote, BadStatement) as fault:
+        raise Damage(Kind.CHECKPOINT_CHANGED, row.size, f"a checkpoint does not hold: {fault}") from None
+    if (head.origin, head.size, head.root) != (row.origin, row.size, bytes(row.root)):
+        raise Damage(Kind.CHECKPOINT_CHANGED, row.size, "a checkpoint's columns are not what its note says")
+
+
+def check_what_is_around() -> None:
+    """No entry is forgotten by the sealer, and every receipt's entry is there as it was. Raises Damage."""
+    waits = Waiting.objects.filter(pk=OuterRef("pk"))
+    sealed = Seal.objects.filter(entry_id=OuterRef("pk"), tenant_id=OuterRef("tenant_id"))
+    forgotten = Entry.objects.filter(~Exists(waits), ~Exists(sealed)).order_by("pk").first()
+    if forgotten is not None:
+        reason = f"entry {forgotten.pk} is neither sealed nor waits to be: something took it off the list"
+        raise Damage(Kind.FORGOTTEN, sealed_size(), reason)
+    entry = Entry.objects.filter(pk=OuterRef("entry_id"))
+    if lost := Receipt.objects.filter(~Exists(entry)).first():
+        reason = f"entry {lost.entry_id} has a receipt and is gone: it was dropped before it was sealed"
+        raise Damage(Kind.RECEIPT_BROKEN, sealed_size(), reason)
+    for receipt in Receipt.objects.select_related("entry").iterator(BATCH):
+        _check_receipt(receipt)
+
+
+def _check_receipt(receipt: Receipt) -> None:
+    leaf = tree.leaf_hash(bytes(receipt.entry.body))
+    try:
+        said = Statement.read(note.split(receipt.note)[0])
+    except (note.BadNote, BadStatement) as fault:
+        raise Damage(Kind.RECEIPT_BROKEN, sealed_size(), f"a receipt cannot be read: {fault}") from None
+    if (said.entry, said.leaf) != (receipt.entry_id, leaf):
+        place = Seal.objects.filter(entry_id=receipt.entry_id).values_list("seq", flat=True).first()
+        reason = f"entry {receipt.entry_id} is not what its receipt says"
+        raise Damage(Kind.RECEIPT_BROKEN, sealed_size() if place is None else place, reason)
+
+
+def check_instance() -> None:
+    """The instance log itself: leaves, nodes, signed roots, every tenant's checkpoints, and the anchors outside.
+
+    For the platform tenant in force; `seq` of a Damage is a place of the instance log.
+    """
+    growing = storage.Growing(tree.CompactRange(), {})
+    heads = dict(_instance_heads())
+    for row in InstanceLeaf.objects.order_by("seq").iterator(BATCH):
+        if row.seq != growing.state.size:
+            raise Damage(Kind.GAP, growing.state.size, "this place of the instance log is missing")
+        growing.append(bytes(row.leaf))
+        if (root := heads.pop(growing.state.size, None)) is not None and root != growing.state.root():
+            reason = f"another root was signed over the first {growing.state.size} checkpoints"
+            raise Damage(Kind.SIGNED_OTHERWISE, row.seq, reason)
+    size = growing.state.size
+    if heads:
+        raise Damage(Kind.TAIL_CUT, size, f"{max(heads)} checkpoints were signed, and {size} are here")
+    for (level, index), found in growing.made:
+        if INSTANCE.stored(level, index, index + 1) != [found]:
+            raise Damage(
+                Kind.TREE_CHANGED, index << level, "a stored hash of the instance log is not that of its leaves"
+            )
+    _check_tenants()
+    _check_anchors(size)
+
+
+def _instance_heads() -> list[tuple[int, bytes]]:
+    rows = Checkpoint.objects.filter(log=Log.INSTANCE).order_by("size")
+    for row in rows.iterator(BATCH):
+        _check_note(row)
+    return [(size, bytes(root)) for size, root in rows.values_list("size", "root")]
+
+
+def _check_tenants() -> None:
+    """Whoever ever had a checkpoint must still have a log that reaches it: a whole tenant cannot vanish."""
+    for about in InstanceLeaf.objects.order_by().values_list("about", flat=True).distinct():
+        with as_system(about):
+            if not Checkpoint.objects.filter(log=Log.ENTRIES).exists():
+                place = _first_place(about)
+                reason = f"the log of tenant {about} was signed and is gone with all its checkpoints"
+                raise Damage(Kind.CHECKPOINT_MISSING, place, reason)
+
+
+def _first_place(about: Any) -> int:
+    with as_system(PLATFORM_TENANT_ID):
+        return InstanceLeaf.objects.filter(about=about).order_by("seq").values_list("seq", flat=True)[0]
+
+
+def _check_anchors(size: int) -> None:
+    number = incarnation()
+    for anchor in slots.anchored():
+        if anchor.incarnation == number and anchor.size > size:
+            reason = f"{anchor.where} holds {anchor.size} checkpoints, and {size} are here: an old state is in force"
+            raise Damage(Kind.TAIL_CUT, size, reason)
+        if anchor.incarnation == number and tree.root(anchor.size, INSTANCE) != anchor.root:
+            raise Damage(Kind.ANCHOR_DIFFERS, anchor.size - 1, f"{anchor.where} holds another root")
+
+
+def keep(made: Verification) -> None:
+    """Remember what was verified, for the next incremental run and the page."""
+    values: dict[str, Any] = {
+        "whole": made.whole, "kind": made.kind, "reason": made.reason[:300], "first_bad": made.first_bad,
+        "sealed": made.sealed, "until": made.until, "at": made.at,
+    }  # fmt: skip
+    if made.since == 0 and made.until == made.sealed:
+        values["full_at"] = made.at
+    if made.whole:
+        size = made.until - made.until % storage.TILE
+        place = Seal.objects.filter(seq=size - 1).values_list("chain", flat=True).first()
+        values |= {
+            "size": size,
+            "chain": place or b"",
+            "peaks": b"".join(tree.compact_range(size, storage.ENTRIES).peaks),
+        }
+    Verified.objects.update_or_create(pk=current_tenant(), defaults=values)

@@ -1,0 +1,238 @@
+"""Read a log quickly and compare everything in it: bytes, leaves, chain, numbering, tree, and what the pages display.
+
+PostgreSQL hands over 1024 entries as one row: their bytes joined by newlines (canonical JSON has none), their leaves, their
+chain, and whether the displayed columns say what the bytes say. Hashing is done here. Where a row of 1024 differs in any
+way it is read again entry by entry, which is slow and names the first fault and its kind. Memory is constant.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.db import DataError, connection, transaction
+
+from . import canonical, tree
+from .chain import chain_of
+from .models import Entry, Seal
+from .storage import TILE
+
+ROW = 1024
+RANGE = 16 * ROW
+_sha256 = hashlib.sha256
+# The columns against the bytes of an entry of today's form: what stands before `facts`, and after the entry's own id,
+# where no fact can stand any more. Another form is compared entry by entry, in Python.
+DISPLAYED = """
+    starts_with(text, '{"action":"' || action || '","actor":{"id":' || coalesce('"' || actor_id || '"', 'null')
+      || ',"type":"' || actor_type || '"},')
+    AND strpos(rest, ',"log":"' || tenant_id || '",') > 0
+    AND strpos(rest, ',"outcome":"' || outcome || '",') > 0
+    AND strpos(rest, ',"request_id":"' || request_id || '",') > 0
+    AND strpos(rest, ',"targets":[' || CASE WHEN target_id IS NULL AND target_type = '' THEN ']' ELSE
+      '{"id":"' || target_id || '","label":' || to_json(target_label) || ',"type":"' || target_type || '"}' END) > 0
+    AND right(tail, 8) = '","v":1}' AND substr(tail, 1, 27)::timestamptz = time"""
+SEALED = """
+    SELECT s.seq, s.leaf, s.chain, e.id, e.tenant_id, e.time, e.action, e.actor_type, e.actor_id, e.target_type,
+           e.target_id, e.target_label, e.outcome, e.request_id, e.body, convert_from(e.body, 'UTF8') AS text,
+           convert_from(substr(e.body, octet_length(e.body) - 34), 'UTF8') AS tail
+    FROM audit_seal s LEFT JOIN audit_entry e ON e.tenant_id = s.tenant_id AND e.id = s.entry_id
+    WHERE s.tenant_id = %s AND s.seq >= %s AND s.seq < %s OFFSET 0"""
+PARTED = f"""
+    SELECT sealed.*, substr(text, nullif(strpos(text, '}},"id":"' || id || '",'), 0)) AS rest
+    FROM ({SEALED}) AS sealed OFFSET 0"""
+READ = f"""
+    SELECT min(seq), count(*), count(id), string_agg(leaf, '' ORDER BY seq), string_agg(chain, '' ORDER BY seq),
+           string_agg(body, '\\x0a' ORDER BY seq), bool_and(coalesce({DISPLAYED}, false))
+    FROM ({PARTED}) AS parted GROUP BY seq / {ROW} ORDER BY 1"""
+
+
+class Kind(StrEnum):
+    """What was done to a log."""
+
+    GAP = "gap"
+    ENTRY_MISSING = "entry_missing"
+    ENTRY_CHANGED = "entry_changed"
+    CHAIN_CHANGED = "chain_changed"
+    DISPLAY_CHANGED = "display_changed"
+    TREE_CHANGED = "tree_changed"
+    SIGNED_OTHERWISE = "signed_otherwise"
+    TAIL_CUT = "tail_cut"
+    CHECKPOINT_CHANGED = "checkpoint_changed"
+    CHECKPOINT_MISSING = "checkpoint_missing"
+    RECEIPT_BROKEN = "receipt_broken"
+    FORGOTTEN = "forgotten"
+    ANCHOR_DIFFERS = "anchor_differs"
+
+
+class Damage(Exception):
+    """The log is not what it was; `seq` is the first place where that shows."""
+
+    def __init__(self, kind: Kind, seq: int, reason: str) -> None:
+        super().__init__(f"#{seq}: {reason}")
+        self.kind, self.seq, self.reason = kind, seq, reason
+
+    def __reduce__(self) -> Any:
+        return Damage, (self.kind, self.seq, self.reason)
+
+
+@dataclass
+class Walked:
+    """What a walk over [start, end) saw: the chain there, the roots of full tiles, and the peaks at asked sizes."""
+
+    start: int
+    limit: int
+    before: bytes
+    head: bytes
+    end: int = 0
+    tiles: list[bytes] = field(default_factory=list)
+    rest: list[bytes] = field(default_factory=list)
+    peaks: dict[int, list[bytes]] = field(default_factory=dict)
+
+
+def walk_log(tenant: UUID, start: int, end: int, before: bytes, sizes: Sequence[int] = ()) -> Walked:
+    """Walk the entries [start, end) of the tenant in force; start is a multiple of 256. Raises Damage at the first fault.
+
+    `before` is the chain that leads to start, `sizes` are those at which something was signed: for each inside, the
+    peaks of the leaves since its tile began are kept.
+    """
+    found = Walked(start, end, before, before, start)
+    asked = sorted(size for size in sizes if start < size <= end)
+    for low in range(start, end, RANGE):
+        for row in _rows(tenant, low, min(low + RANGE, end)):
+            leaves = _checked(row, found)
+            _grow(found, leaves, asked)
+        if found.end != min(low + RANGE, end):
+            raise Damage(Kind.GAP, found.end, "this place of the chain is missing")
+    return found
+
+
+@dataclass(frozen=True)
+class _Row:
+    start: int
+    places: int
+    entries: int
+    leaves: bytes
+    chain: bytes
+    bodies: bytes
+    displayed: bool
+
+
+def _rows(tenant: UUID, low: int, high: int) -> Iterator[_Row]:
+    """Up to RANGE entries in rows of 1024; one row without its bytes where PostgreSQL cannot read them as text."""
+    try:
+        with transaction.atomic(), connection.cursor() as bound:
+            bound.execute("SET LOCAL max_parallel_workers_per_gather = 0")
+            raw = psycopg.Cursor(connection.connection)
+            found = raw.execute(READ, [tenant, low, high], binary=True).fetchall()
+    except (DataError, psycopg.DataError):
+        found = []
+    if not found:
+        yield from (_Row(at, 0, 0, b"", b"", b"", False) for at in range(low, high, ROW))
+        return
+    for start, places, entries, leaves, chain, bodies, displayed in found:
+        yield _Row(start, places, entries, bytes(leaves), bytes(chain), bytes(bodies or b""), displayed)
+
+
+def _checked(row: _Row, found: Walked) -> list[bytes]:
+    """The leaves of a row; `found.head` and `.end` move on. Raises Damage."""
+    first = found.end
+    bodies = row.bodies.split(b"\n")
+    if row.start != first or not row.displayed or not row.places == row.entries == len(bodies):
+        return _slowly(first, found)
+    leaves = [_sha256(b"\x00" + body).digest() for body in bodies]
+    head, chain = found.head, []
+    for leaf in leaves:
+        head = _sha256(head + leaf).digest()
+        chain.append(head)
+    if b"".join(leaves) != row.leaves or b"".join(chain) != row.chain:
+        return _slowly(first, found)
+    found.head, found.end = head, first + len(leaves)
+    return leaves
+
+
+def _slowly(first: int, found: Walked) -> list[bytes]:
+    """The same entry by entry, to name the first fault."""
+    end = min((first // ROW + 1) * ROW, found.limit)
+    seals = {seal.seq: seal for seal in Seal.objects.filter(seq__gte=first, seq__lt=end)}
+    entries = Entry.objects.in_bulk([seal.entry_id for seal in seals.values()])
+    leaves: list[bytes] = []
+    for seq in range(first, end):
+        if (place := seals.get(seq)) is None:
+            raise Damage(Kind.GAP, seq, "this place of the chain is missing")
+        if (entry := entries.get(place.entry_id)) is None:
+            raise Damage(Kind.ENTRY_MISSING, seq, "the entry of this place is missing")
+        leaf = tree.leaf_hash(bytes(entry.body))
+        if leaf != bytes(place.leaf):
+            raise Damage(Kind.ENTRY_CHANGED, seq, "the entry's bytes are not those that were sealed")
+        found.head = chain_of(found.head, leaf)
+        if found.head != bytes(place.chain):
+            raise Damage(Kind.CHAIN_CHANGED, seq, "the chain does not follow from the place before")
+        compare(seq, entry)
+        leaves.append(leaf)
+    found.end = end
+    return leaves
+
+
+def compare(seq: int, entry: Entry) -> None:
+    """What the pages display must be what the bytes say. Raises Damage."""
+    try:
+        said = written(canonical.decode(bytes(entry.body)))
+    except canonical.NotCanonical as fault:
+        raise Damage(Kind.ENTRY_CHANGED, seq, str(fault)) from None
+    except (KeyError, TypeError, AttributeError):
+        raise Damage(Kind.ENTRY_CHANGED, seq, "the bytes are not those of an entry") from None
+    if shown(entry) != said:
+        raise Damage(Kind.DISPLAY_CHANGED, seq, "what the pages display is not what was written")
+
+
+def _grow(found: Walked, leaves: list[bytes], asked: list[int]) -> None:
+    """Fold leaves into tiles, keeping the peaks at each asked size."""
+    found.rest.extend(leaves)
+    while True:
+        since = found.start + TILE * len(found.tiles)
+        while asked and asked[0] <= since + min(len(found.rest), TILE):
+            size = asked.pop(0)
+            found.peaks[size] = [
+                tree.perfect_hash(found.rest[index << level : (index + 1) << level])
+                for level, index in tree.cover(0, size - since)
+            ]
+        if len(found.rest) < TILE:
+            return
+        found.tiles.append(tree.perfect_hash(found.rest[:TILE]))
+        del found.rest[:TILE]
+
+
+def shown(entry: Entry) -> tuple[Any, ...]:
+    """The columns that pages and filters use, as the bytes would name them."""
+    return (
+        str(entry.tenant_id),
+        str(entry.pk),
+        canonical.timestamp(entry.time),
+        entry.action,
+        entry.actor_type,
+        str(entry.actor_id) if entry.actor_id else None,
+        (entry.target_type, str(entry.target_id) if entry.target_id else None, entry.target_label),
+        entry.outcome,
+        entry.request_id,
+    )
+
+
+def written(document: dict[str, Any]) -> tuple[Any, ...]:
+    """The same values, from the bytes."""
+    first = next(iter(document["targets"]), {"type": "", "id": None, "label": ""})
+    return (
+        document["log"],
+        document["id"],
+        document["time"],
+        document["action"],
+        document["actor"]["type"],
+        document["actor"]["id"],
+        (first["type"], first["id"], first["label"]),
+        document["outcome"],
+        document["request_id"],
+    )
