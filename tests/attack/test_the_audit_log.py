@@ -107,7 +107,7 @@ ATTACKS = {
          " request_id, body) SELECT tenant_id, %(fresh)s, time, action, actor_type, target_type, target_label, outcome,"
          " request_id, body FROM audit_entry WHERE id = %(entry)s",
          "INSERT INTO audit_seal (tenant_id, id, seq, entry_id, leaf, chain) SELECT tenant_id, %(fresh)s, 300, %(fresh)s,"
-         " leaf, chain FROM audit_seal WHERE entry_id = %(entry)s"], Kind.CHAIN_CHANGED, 300,
+         " leaf, chain FROM audit_seal WHERE entry_id = %(entry)s"], Kind.DISPLAY_CHANGED, 300,
     ),
     "the tail is cut": (
         ["DELETE FROM audit_seal WHERE tenant_id = %(tenant)s AND seq >= 300"], Kind.TAIL_CUT, 300,
