@@ -27,8 +27,14 @@ class Rule:
     most_bytes: int | None = None
 
 
+API_DOORS = frozenset({Door.PERSON_API, Door.PLATFORM_API, Door.TENANT_API})
+# What a door takes where its rule names no method; anything else is refused before a view is looked for.
+PAGE = frozenset({"GET", "HEAD", "POST"})
+API = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE"})
+
+
 def _rule(pattern: str, door: Door, *methods: str, most_bytes: int | None = None) -> Rule:
-    return Rule(re.compile(pattern), door, frozenset(methods), most_bytes)
+    return Rule(re.compile(pattern), door, frozenset(methods) or (API if door in API_DOORS else PAGE), most_bytes)
 
 
 PUBLIC_FORM_MAX_BYTES = 25 * 1024 * 1024

@@ -1,4 +1,5 @@
 from django.urls import path
+from django.views.decorators.http import require_POST
 
 from . import key_views
 from . import settings_views as views
@@ -7,11 +8,11 @@ app_name = "accounts"
 urlpatterns = [
     path("settings/general/", views.general, name="general"),
     path("settings/members/", views.members, name="members"),
-    path("settings/members/<uuid:pk>/", views.member, name="member"),
-    path("settings/invitations/<uuid:pk>/", views.withdraw_invitation, name="invitation"),
+    path("settings/members/<uuid:pk>/", require_POST(views.member), name="member"),
+    path("settings/invitations/<uuid:pk>/", require_POST(views.withdraw_invitation), name="invitation"),
     path("settings/teams/", views.teams, name="teams"),
     path("settings/teams/<uuid:pk>/", views.team, name="team"),
     path("settings/roles/", views.roles, name="roles"),
     path("settings/api-keys/", key_views.api_keys, name="api-keys"),
-    path("settings/api-keys/<uuid:pk>/", key_views.revoke, name="api-key"),
+    path("settings/api-keys/<uuid:pk>/", require_POST(key_views.revoke), name="api-key"),
 ]

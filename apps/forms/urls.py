@@ -1,4 +1,5 @@
 from django.urls import path
+from django.views.decorators.http import require_POST
 
 from .views import access, catalogue, filling, reviewing
 
@@ -8,15 +9,15 @@ urlpatterns = [
     path("forms/new/", catalogue.new, name="new"),
     path("forms/<slug:slug>/", catalogue.form, name="form"),
     path("forms/<slug:slug>/access/", access.access, name="access"),
-    path("forms/<slug:slug>/access/<uuid:pk>/", access.revoke, name="revoke"),
+    path("forms/<slug:slug>/access/<uuid:pk>/", require_POST(access.revoke), name="revoke"),
     path("forms/<slug:slug>/edit/", catalogue.edit, name="edit"),
     path("forms/<slug:slug>/fill/", filling.fill, name="fill"),
-    path("forms/<slug:slug>/preview/", filling.preview, name="preview"),
+    path("forms/<slug:slug>/preview/", require_POST(filling.preview), name="preview"),
     path("submissions/", reviewing.submissions, name="submissions"),
     path("submissions/<uuid:pk>/", reviewing.submission, name="submission"),
     path("submissions/<uuid:pk>/edit/", filling.draft, name="draft"),
     path("submissions/<uuid:pk>/check/", filling.check, name="check"),
-    path("submissions/<uuid:pk>/withdraw/", reviewing.withdraw, name="withdraw"),
+    path("submissions/<uuid:pk>/withdraw/", require_POST(reviewing.withdraw), name="withdraw"),
     path("files/<uuid:pk>/", reviewing.download, name="download"),
     path("tasks/", reviewing.tasks, name="tasks"),
     path("tasks/<uuid:pk>/", reviewing.task, name="task"),

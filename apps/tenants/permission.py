@@ -18,7 +18,7 @@ class Permitted(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         needed = getattr(view, "needs", {})
         permission = needed.get(getattr(view, "action", None) or str(request.method).lower(), needed.get("*"))
-        if getattr(view, "action", "") is None:
+        if getattr(view, "action", "") is None or not hasattr(view, str(request.method).lower()):
             raise MethodNotAllowed(str(request.method))
         if permission is None:
             raise Forbidden("This route names no permission.")
