@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from socketserver import ThreadingMixIn
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.core.handlers.wsgi import WSGIHandler
 from django.db import connections
 from django.test import Client
 from rest_framework.test import APIClient
@@ -126,6 +130,30 @@ def browse() -> Any:
 def client_of(_real_database: None) -> Client:
     """A browser in which nobody is signed in."""
     return Client()
+
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *args: Any) -> None:
+        """No line for each request."""
+
+
+class Threaded(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+@pytest.fixture
+def address(_real_database: None, settings: Any) -> Iterator[str]:
+    """Where the application answers, on the loopback interface."""
+    server = make_server("127.0.0.1", 0, WSGIHandler(), server_class=Threaded, handler_class=Quiet)
+    url = f"http://localhost:{server.server_port}"
+    settings.PUBLIC_URL = url
+    settings.CSRF_TRUSTED_ORIGINS = [url]
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield url
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 import psycopg
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 from psycopg import sql
@@ -38,6 +39,7 @@ def make(name: str) -> None:
     for alias in connections:
         connections[alias].close()
         connections[alias].settings_dict["NAME"] = name
+    settings.DATABASE_DIRECT_URL = psycopg.conninfo.make_conninfo(settings.DATABASE_DIRECT_URL, dbname=name)
     call_command("migrate", verbosity=0, interactive=False)
 
 

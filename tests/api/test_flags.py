@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, connections
 from hypothesis import given
 from hypothesis import strategies as st
+from openfeature.contrib.provider.ofrep import OFREPProvider
+from openfeature.evaluation_context import EvaluationContext
+from openfeature.exception import FlagNotFoundError, InvalidContextError, OpenFeatureError
+from openfeature.flag_evaluation import Reason
 
+from apps.accounts.tokens import issue_access
 from apps.audit.models import Entry
 from apps.flags import actions, evaluation
 from apps.flags.models import Flag
+from apps.flags.preview import Flips, flips
 from apps.flags.rules import BUCKETS, Rule, bucket, decide
+from apps.tenants import clock
 from apps.tenants.context import as_system
 from apps.tenants.ids import new_id
 from apps.tenants.models import PLATFORM_TENANT_ID
+from tests import database
 
+PROJECT = Path(__file__).resolve().parents[2]
 GOLDEN = [
     ("new-editor", "tenant-1", 37255, 17721, 71),
     ("new-editor", "tenant-2", 94532, 43999, 63),
@@ -129,7 +144,91 @@ def test_every_change_is_logged_with_before_and_after(acme, flag):
     assert (mine["before"], mine["after"]) == (None, True)
 
 
-def test_another_process_follows_within_the_promised_seconds(api, acme, flag, monkeypatch):
+def another_process(*words):
+    """Run the operators' command in a process of its own, on this database."""
+    name = str(connections["default"].settings_dict["NAME"])
+    command = [sys.executable, "manage.py", "flag", *words]
+    done = subprocess.run(command, cwd=PROJECT, env=os.environ | database.urls(name), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_kill_by_another_process_is_heard_without_waiting_for_the_poll(api, acme, flag, monkeypatch):
+    actions.change_flag(flag.key, threshold=BUCKETS)
+    assert ask(api, acme.editor, flag.key).json()["value"] is True
+    assert evaluation.listener.hears.wait(30)
+    still = evaluation.time.monotonic()
+    monkeypatch.setattr(evaluation.time, "monotonic", lambda: still)  # the poll's time never comes
+    another_process("kill", flag.key)
+    for _turn in range(3000):
+        if ask(api, acme.editor, flag.key).json()["value"] is False:
+            return
+        threading.Event().wait(0.01)
+    pytest.fail("It was never heard.")
+
+
+def test_a_listener_whose_connection_dies_reads_again_and_listens_again(api, acme, flag, monkeypatch):
+    assert ask(api, acme.editor, flag.key).json()["value"] is False
+    monkeypatch.setattr("apps.flags.listening.AGAIN_SECONDS", 0.05)
+    assert evaluation.listener.hears.wait(30)
+    before = evaluation._changes
+    with database.superuser() as root:
+        statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'orkestra-flags' AND datname = current_database()"
+        assert root.execute(statement).rowcount >= 1
+    for _turn in range(3000):
+        if evaluation._changes > before and evaluation.listener.hears.is_set():
+            break
+        threading.Event().wait(0.01)
+    assert evaluation._changes > before
+
+
+def test_who_would_flip_is_shown_before_anything_is_saved(acme, globex, flag):
+    with as_system(globex.id):
+        actions.set_override(flag, False)
+    shown = another_process("percent", flag.key, "100", "--dry-run")
+    assert f"+ {acme.slug}" in shown or "more" in shown
+    assert f"+ {globex.slug}\n" not in shown  # an override stands above
+    assert Flag.objects.get(pk=flag.pk).threshold == 0
+    found = flips(flag, BUCKETS)
+    assert acme.slug in found.on
+    assert globex.slug not in found.on
+    assert found.off == ()
+    another_process("percent", flag.key, "100")
+    grown = Flag.objects.get(pk=flag.pk)
+    assert grown.threshold == BUCKETS
+    assert acme.slug in flips(grown, 0).off
+    assert flips(actions.change_flag(flag.key, is_killed=True), 0) == Flips((), (), flips(grown, BUCKETS).same)
+
+
+def test_the_stock_provider_of_openfeature_agrees_on_a_live_server(address, acme, globex, flag):
+    actions.change_flag(flag.key, threshold=BUCKETS)
+    with as_system(globex.id):
+        actions.set_override(flag, False)
+
+    def asking(member):
+        token = issue_access(
+            user=member.user_id, tenant=member.tenant_id, family=new_id(), auth_time=clock.now(), amr="pwd"
+        )
+        return OFREPProvider(address, headers_factory=lambda: {"Authorization": f"Bearer {token}"})
+
+    mine = asking(acme.editor).resolve_boolean_details(flag.key, False, EvaluationContext(str(acme.id)))
+    assert (mine.value, mine.variant, mine.reason) == (True, "on", Reason.SPLIT)
+    receipt = mine.flag_metadata
+    assert bucket(receipt["algo"], receipt["salt"], str(acme.id)) == receipt["bucket"] < receipt["threshold"]
+    theirs = asking(globex.editor).resolve_boolean_details(flag.key, True)
+    assert (theirs.value, theirs.reason) == (False, Reason.TARGETING_MATCH)
+    actions.change_flag(flag.key, is_killed=True)
+    assert asking(acme.editor).resolve_boolean_details(flag.key, True).reason == Reason.DISABLED
+    with pytest.raises(FlagNotFoundError):
+        asking(acme.editor).resolve_boolean_details("nothing", False)
+    with pytest.raises(InvalidContextError):
+        asking(acme.editor).resolve_boolean_details(flag.key, False, EvaluationContext(str(globex.id)))
+    with pytest.raises(OpenFeatureError):
+        OFREPProvider(address).resolve_boolean_details(flag.key, False)
+
+
+def test_a_process_that_hears_nothing_follows_within_the_promised_seconds(api, acme, flag, monkeypatch):
+    monkeypatch.setattr(evaluation.listener, "_changed", lambda: None)  # deaf
     assert ask(api, acme.editor, flag.key).json()["value"] is False
     Flag.objects.filter(pk=flag.pk).update(threshold=BUCKETS)  # as another process would, without telling this one
     assert ask(api, acme.editor, flag.key).json()["value"] is False
