@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -27,7 +28,12 @@ def problem_answer(request: HttpRequest, problem: Problem) -> HttpResponse:
             response["WWW-Authenticate"] = getattr(problem, "challenge", 'Bearer realm="orkestra"')
     else:
         template = f"{problem.status if problem.status in PAGES else 400}.html"
-        context = {"problem": problem, "request_id": request_id}
+        context: dict[str, Any] = {"problem": problem, "request_id": request_id}
+        if problem.status == 402:
+            facts = problem.document(request_id)
+            acting = getattr(request, "context", None)
+            may_see = bool(facts.get("upgrade_url") and acting and acting.allows("settings.read"))
+            context |= {"facts": facts, "may_see": may_see}
         response = render(request, template, context, status=problem.status)
     if problem.retry_after_seconds:
         response["Retry-After"] = str(problem.retry_after_seconds)

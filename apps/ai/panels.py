@@ -27,7 +27,7 @@ _expired_at = 0.0
 
 def fill_slots() -> None:
     """Called once, when the room is ready."""
-    slots.settings_pages.add(SettingsPage("ai", _("AI"), "settings.read", "ai:settings", order=65))
+    slots.settings_pages.add(SettingsPage("ai", _("AI"), "settings.read", "ai:settings", 65, "sparkles"))
     slots.task_panels.add(TaskPanel("ai.summary", "ai/panel.html", summary_panel))
     slots.usage_meters.add(UsageMeter("ai_budget", _("AI budget this month"), "micro_usd", reading, "ai:settings"))
     slots.heartbeats.add(Heartbeat("ai.expire", expire_everywhere))

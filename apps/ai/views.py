@@ -16,6 +16,7 @@ from apps.forms.views.reviewing import task_page
 from apps.tenants import clock
 from apps.tenants.context import require
 from apps.tenants.pages import PageRequest, page, refusal_on, turl
+from apps.tenants.refusals import Conflict, Forbidden, PaymentRequired
 from apps.tenants.windows import window
 
 from . import actions
@@ -99,16 +100,22 @@ def summary(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
         return HttpResponseNotAllowed(["POST"])
     require("tasks.decide")
     assignment = get_object_or_404(Assignment.objects.of(request.member).with_case(), pk=pk)
+    typed = DecisionInput(initial={name: request.POST.get(name, "") for name in ("verdict", "reason")})
+    try:
+        _act(request, assignment)
+    except (PaymentRequired, Forbidden, Conflict) as problem:
+        return task_page(request, assignment, typed, stale=str(problem.detail), status=problem.status)
+    return task_page(request, assignment, typed)
+
+
+def _act(request: PageRequest, assignment: Assignment) -> None:
     answered = AnswerInput({"said": request.POST.get("ai")})
     if request.POST.get("ai") == "ask":
         actions.ask_summary(assignment, by=request.member)
     elif answered.is_valid():
-        found = get_object_or_404(
-            Summary.objects.filter(submission=assignment.step.case.subject_id), pk=_id(request.POST.get("summary"))
-        )
+        rows = Summary.objects.filter(submission=assignment.step.case.subject_id)
+        found = get_object_or_404(rows, pk=_id(request.POST.get("summary")))
         actions.answer(found, by=request.member, said=answered.cleaned_data["said"])
-    typed = {name: request.POST.get(name, "") for name in ("verdict", "reason")}
-    return task_page(request, assignment, DecisionInput(initial=typed))
 
 
 def _id(text: str | None) -> UUID:

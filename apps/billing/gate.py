@@ -24,6 +24,7 @@ EXEMPT: dict[str, str] = {
     r"/t/[^/]+/forms/[^/]+/preview/\Z": "It computes and writes nothing.",
     r"/t/[^/]+/settings/api-keys/[^/]+/\Z": "Ending a key takes access away.",
     r"/t/[^/]+/settings/billing/": "Paying is how the lock ends.",
+    r"/t/[^/]+/settings/ai/switch/\Z": "Stopping what leaves the house works always.",
 }
 _exempt = re.compile("|".join(EXEMPT))
 

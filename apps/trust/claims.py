@@ -200,11 +200,12 @@ CLAIMS: tuple[Claim, ...] = (
         _("Feature flags"),
         _(
             "Who is in a cohort follows from a fixed hash and a salt that the database keeps from changing; each answer "
-            "carries what is needed to compute it again, and a kill is in force everywhere within five seconds."
+            "carries what is needed to compute it again. The database tells every process of a kill at commit, and one "
+            "that does not hear it follows within five seconds."
         ),
         True,
         "flags.cohorts",
-        ("apps/flags/rules.py", "apps/flags/evaluation.py"),
+        ("apps/flags/rules.py", "apps/flags/evaluation.py", "apps/flags/listening.py"),
         ("tests/api/test_flags.py",),
     ),
     Claim(

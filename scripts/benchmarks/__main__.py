@@ -10,10 +10,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from . import isolation, submit
+from . import flags, isolation, submit
 from .stage import ROOT, Stage, stage
 
-MEASUREMENTS: dict[str, Callable[[Stage], dict[str, Any]]] = {"isolation": isolation.measure, "submit": submit.measure}
+MEASUREMENTS: dict[str, Callable[[Stage], dict[str, Any]]] = {
+    "flags": flags.measure,
+    "isolation": isolation.measure,
+    "submit": submit.measure,
+}
 
 
 def main(names: list[str]) -> int:

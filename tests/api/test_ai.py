@@ -295,9 +295,10 @@ def test_over_budget_is_402_at_the_door_and_again_in_the_job(api, browse, acme, 
     assert (found["code"], found["limit_source"], found["limit"], found["used"]) == (
         "ai_budget_spent", "ai_budget", 10, 0,
     )  # fmt: skip
-    page = press(browse, acme, task, ai="ask")
+    page = press(browse, acme, task, ai="ask", reason="Half a thought")
     assert page.status_code == 402
-    assert "AI budget" in page.content.decode()
+    assert "The AI budget of this month does not cover this." in page.content.decode()
+    assert "Half a thought" in page.content.decode()
     assert model.asked == []
     allowed(acme, 1_000_000)
     ask(api, acme, task)

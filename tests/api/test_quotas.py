@@ -235,7 +235,10 @@ def test_over_quota_on_a_page_says_so(browse, acme):
     limit(acme, "members", 4)
     answer = browse(acme.owner).post(acme.url("settings/members/"), {"email": "x@y.example", "role": "member"})
     assert answer.status_code == 402
-    assert "more than the plan allows" in answer.content.decode()
+    text = answer.content.decode()
+    assert "more than the plan allows" in text
+    assert "See the plans" in text
+    assert f"/t/{acme.slug}/settings/billing/" in text
 
 
 @pytest.fixture

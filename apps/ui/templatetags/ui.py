@@ -99,3 +99,9 @@ def filesize(size: int) -> str:
     if size < 1_000_000:
         return f"{max(1, round(size / 1000))} KB"
     return f"{size / 1_000_000:.1f} MB" if size < 1_000_000_000 else f"{size / 1_000_000_000:.1f} GB"
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """`50,000`."""
+    return f"{number:,}"
