@@ -24,6 +24,11 @@ class Listener:
         self._lock = threading.Lock()
         self._pid = 0
         self.hears = threading.Event()
+        self._ended = threading.Event()
+
+    def end(self) -> None:
+        """Listen no more, once the connection breaks or says something."""
+        self._ended.set()
 
     def start(self) -> None:
         """Listen from now on; calling it again does nothing, but for a process that was forked meanwhile."""
@@ -36,13 +41,14 @@ class Listener:
                 threading.Thread(target=self._run, name="flags", daemon=True).start()
 
     def _run(self) -> None:
-        while True:
+        while not self._ended.is_set():
             try:
                 self._listen()
             except psycopg.Error as error:
-                log.warning("flags_deaf", reason=type(error).__name__)
+                if not self._ended.is_set():
+                    log.warning("flags_deaf", reason=type(error).__name__)
             self.hears.clear()
-            threading.Event().wait(AGAIN_SECONDS)
+            self._ended.wait(AGAIN_SECONDS)
 
     def _listen(self) -> None:
         """Until the connection breaks. What changed while nobody listened is read again at once."""
@@ -50,7 +56,7 @@ class Listener:
             heard.execute(f"LISTEN {CHANNEL}")
             self._changed()
             self.hears.set()
-            while True:
+            while not self._ended.is_set():
                 for _note in heard.notifies(timeout=LOOK_SECONDS):
                     self._changed()
                 heard.execute("SELECT 1")
