@@ -21,6 +21,7 @@ from rest_framework.test import APIClient
 
 from apps.accounts.models import Kept, Member, User
 from apps.accounts.tokens import issue_access
+from apps.flags.evaluation import listener
 from apps.operations.alarms import keeper
 from apps.tenants import clock
 from apps.tenants.ids import new_id
@@ -43,6 +44,7 @@ def django_db_setup(django_db_blocker: Any, worker_id: str, tmp_path_factory: py
         database.make(name)
         yield
         keeper.end()
+        listener.end()
         for alias in connections:
             connections[alias].close()
         database.drop(name)

@@ -23,7 +23,9 @@ class Flips:
 def flips(flag: Flag, threshold: int) -> Flips:
     """What another threshold would do, tenant by tenant, by the rule that answers. Overrides and a kill stand above."""
     now, then = flag.rule, replace(flag.rule, threshold=threshold)
-    on, off, same = [], [], 0
+    on: list[str] = []
+    off: list[str] = []
+    same = 0
     with tenant_context(TenantContext(platform=True, credential="system")):
         overrides = dict(FlagOverride.objects.filter(flag=flag).values_list("tenant_id", "is_on"))
         tenants = Tenant.objects.filter(is_active=True).exclude(pk=PLATFORM_TENANT_ID).order_by("slug")
