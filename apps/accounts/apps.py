@@ -19,6 +19,7 @@ class AccountsConfig(AppConfig):
         from apps.tenants.slots import Banner, Heartbeat, Probe, SettingsPage, Tally, slots
 
         from . import limits, people, probes, revocation, schema, second_factor, support  # noqa: F401  registers the bearer scheme
+        from .actions.leaving import KEYS
         from .audit_actions import ACTIONS
 
         register(ACTIONS)
@@ -28,6 +29,7 @@ class AccountsConfig(AppConfig):
         slots.probes.add(Probe("accounts.revocation", probes.revoked))
         slots.probes.add(Probe("accounts.roles", probes.roles))
         slots.probes.add(Probe("accounts.second_factor", probes.second_factor))
+        slots.leaving.add(KEYS)
         slots.heartbeats.add(Heartbeat("accounts.limits", limits.forget_old))
         slots.heartbeats.add(Heartbeat("accounts.revocations", revocation.copy_to_cache))
         leave = ("/account/support/leave/", _("Leave"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -9,6 +10,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
+from apps.tenants.slots import Tie
 
 from .models import Member
 from .rules import PERMISSIONS, Role
@@ -32,6 +34,17 @@ class ApiKeyInput(forms.Form):
         super().__init__(*args, **kwargs)
         choices = [(name, title) for name, title in PERMISSIONS.items() if name in held]
         self.fields["scopes"].choices = choices  # type: ignore[attr-defined]
+
+
+class LeavingInput(forms.Form):
+    """Who takes over what depends on a member who leaves; what nobody needs to take is only shown."""
+
+    def __init__(self, *args: Any, ties: Sequence[Tie], people: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.shown = [tie for tie in ties if not tie.needs_heir]
+        for tie in ties:
+            if tie.needs_heir:
+                self.fields[tie.key] = forms.ModelChoiceField(people, label=tie.title, empty_label=_("Choose …"))
 
 
 class TeamInput(forms.Form):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -13,6 +15,7 @@ from rest_framework.response import Response
 
 from apps.tenants.api import CheckedSerializer, ReadOnlyTenantViewSet, TenantViewSet
 from apps.tenants.context import require
+from apps.tenants.refusals import Invalid
 
 from . import actions
 from .models import ApiKey, Invitation, Member, Team
@@ -31,6 +34,16 @@ class MemberSerializer(serializers.ModelSerializer[Member]):
 class MemberChangeSerializer(CheckedSerializer):
     role = serializers.ChoiceField(choices=Role.choices, required=False)
     is_active = serializers.BooleanField(required=False)
+    hand_to = serializers.UUIDField(
+        required=False, help_text="who takes over what depends on a member that is shut out"
+    )
+    heirs = serializers.DictField(child=serializers.UUIDField(), required=False, help_text="tie -> who takes it over")
+
+
+class TieSerializer(serializers.Serializer[Any]):
+    key = serializers.CharField()
+    title = serializers.CharField()
+    needs_heir = serializers.BooleanField()
 
 
 class InvitationSerializer(serializers.ModelSerializer[Invitation]):
@@ -113,7 +126,7 @@ class MemberViewSet(ReadOnlyTenantViewSet[Member]):
     serializer_class = MemberSerializer
     needs = {
         "list": "members.read", "retrieve": "members.read", "partial_update": "members.write",
-        "destroy": "members.write",
+        "destroy": "members.write", "ties": "members.write",
     }  # fmt: skip
 
     def rows(self) -> Any:
@@ -126,15 +139,42 @@ class MemberViewSet(ReadOnlyTenantViewSet[Member]):
         if "role" in asked:
             member = actions.change_role(member, asked["role"], by=self.request.member)
         if "is_active" in asked:
-            turn = actions.reactivate if asked["is_active"] else actions.deactivate
-            member = turn(member, by=self.request.member)
+            if asked["is_active"]:
+                member = actions.reactivate(member, by=self.request.member)
+            else:
+                member = self._shut_out(member, asked.get("hand_to"), asked.get("heirs", {}))
         return Response(MemberSerializer(member).data)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
-        """Shut a member out; what they did stays theirs."""
-        actions.deactivate(self.get_object(), by=self.request.member)
+        """Shut a member out; what they did stays theirs. 409 lists what somebody must take over: name them in hand_to."""
+        self._shut_out(self.get_object(), request.query_params.get("hand_to"), {})
         return Response(status=204)
+
+    @extend_schema(responses=TieSerializer(many=True))
+    @action(detail=True, methods=["get"])
+    def ties(self, request: Request, pk: str) -> Response:
+        """What depends on this member: open tasks, forms that only they own, their API keys."""
+        return Response(TieSerializer(actions.ties_of(self.get_object()), many=True).data)
+
+    def _shut_out(self, member: Member, heir: Any, heirs: dict[str, Any]) -> Member:
+        return actions.deactivate(
+            member,
+            by=self.request.member,
+            heir=_member(heir) if heir else None,
+            heirs={tie: _member(pk) for tie, pk in heirs.items()},
+        )
+
+
+def _member(pk: Any) -> Member:
+    """An active member by a name in what was sent. Raises Invalid."""
+    try:
+        found = Member.objects.active().select_related("user", "tenant").filter(pk=UUID(str(pk))).first()
+    except ValueError:
+        found = None
+    if found is None:
+        raise Invalid({"hand_to": [_("There is nobody with this id here.")]})
+    return found
 
 
 class InvitationViewSet(TenantViewSet[Invitation]):

@@ -15,7 +15,7 @@ from apps.tenants.pages import PageRequest, page, refusal_on, turl
 from apps.tenants.refusals import Invalid, Refused
 
 from . import actions
-from .inputs import InvitationInput, SeatInput, TeamInput, TenantInput
+from .inputs import InvitationInput, LeavingInput, SeatInput, TeamInput, TenantInput
 from .models import Invitation, Member, Team
 from .rules import MATRIX, PERMISSIONS, Role
 
@@ -66,6 +66,8 @@ def member(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
         if asked == "role":
             actions.change_role(found, request.POST.get("role", ""), by=request.member)
         elif asked == "deactivate":
+            if actions.ties_of(found):
+                return redirect(turl(request, "accounts:leave", pk=pk))
             actions.deactivate(found, by=request.member)
         elif asked == "reactivate":
             actions.reactivate(found, by=request.member)
@@ -73,6 +75,20 @@ def member(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
         messages.error(request, f"{found.name}: {refused.detail}")
         return redirect(turl(request, "accounts:members"))
     return _done(request, _("%(name)s is changed.") % {"name": found.name}, "accounts:members")
+
+
+def leave(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
+    """What depends on a member; POST shuts them out and hands each thing to the person chosen for it."""
+    require("members.write")
+    found = get_object_or_404(Member.objects.active().select_related("user", "tenant"), pk=pk)
+    people = Member.objects.active().exclude(pk=pk).select_related("user", "tenant").order_by("user__name")
+    sent = request.POST if request.method == "POST" else None
+    asked = LeavingInput(sent, ties=actions.ties_of(found), people=people)
+    if request.method == "POST" and asked.is_valid():
+        with refusal_on(asked):
+            actions.deactivate(found, by=request.member, heirs=asked.cleaned_data)
+            return _done(request, _("%(name)s is shut out.") % {"name": found.name}, "accounts:members")
+    return page(request, "settings/leave.html", {"one": found, "input": asked}, status=422 if asked.errors else 200)
 
 
 def withdraw_invitation(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:

@@ -9,6 +9,7 @@ urlpatterns = [
     path("settings/general/", views.general, name="general"),
     path("settings/members/", views.members, name="members"),
     path("settings/members/<uuid:pk>/", require_POST(views.member), name="member"),
+    path("settings/members/<uuid:pk>/leave/", views.leave, name="leave"),
     path("settings/invitations/<uuid:pk>/", require_POST(views.withdraw_invitation), name="invitation"),
     path("settings/teams/", views.teams, name="teams"),
     path("settings/teams/<uuid:pk>/", views.team, name="team"),

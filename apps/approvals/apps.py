@@ -7,7 +7,10 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.audit.catalogue import register
+        from apps.tenants.slots import slots
 
+        from .actions.leaving import LEAVING
         from .audit_actions import ACTIONS
 
         register(ACTIONS)
+        slots.leaving.add(LEAVING)

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 ACTIONS = {
+    "task.reassigned": _("Asked somebody else instead"),
     "path.published": _("Published an approval path"),
     "case.opened": _("Sent for approval"),
     "case.resubmitted": _("Sent again after correction"),

@@ -7,9 +7,12 @@ class FormsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.audit.catalogue import register
+        from apps.tenants.slots import slots
 
         from . import panels
+        from .actions.leaving import LEAVING
         from .audit_actions import ACTIONS
 
         register(ACTIONS)
+        slots.leaving.add(LEAVING)
         panels.fill_slots()

@@ -206,6 +206,28 @@ class Anchored(Protocol):
     def where(self) -> str: ...
 
 
+@dataclass(frozen=True)
+class Tie:
+    """Something that depends on a member; where it `needs_heir`, somebody else must take it before they leave."""
+
+    key: str
+    title: Text
+    needs_heir: bool = False
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """What a room knows of a member who leaves: their ties there, and how one goes over to an heir.
+
+    `settle(tie, member, heir, by)` runs in the transaction of the act, and raises Refused naming who cannot take it.
+    """
+
+    key: str
+    ties: Callable[[Any], list[Tie]]
+    settle: Callable[[Tie, Any, Any, Any], None]
+    order: int = 100
+
+
 class Slot(Generic[T]):
     """An ordered set of entries by key; a key taken twice is a bug and raises."""
 
@@ -258,6 +280,7 @@ class Slots:
     gates: Slot[Gate] = field(default_factory=Slot)
     banners: Slot[Banner] = field(default_factory=Slot)
     watchers: Slot[Watcher] = field(default_factory=Slot)
+    leaving: Slot[Leaving] = field(default_factory=Slot)
     dependencies: Slot[Dependency] = field(default_factory=Slot)
     inbound: Slot[InboundHandler] = field(default_factory=Slot)
     tallies: Slot[Tally] = field(default_factory=Slot)

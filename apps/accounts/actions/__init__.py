@@ -3,7 +3,8 @@
 from .api_keys import check_no_key, create_api_key, end_api_keys, find_api_key, note_use, revoke_api_key
 from .families import Pair, end_families, end_family, open_family, revoke, rotate
 from .invitations import Invited, accept, invite, look_at, withdraw_invitation
-from .members import change_role, deactivate, leave_team, reactivate, rename_team
+from .leaving import deactivate
+from .members import change_role, leave_team, reactivate, rename_team, ties_of
 from .people import add_member, change_tenant, create_person, create_team, create_tenant, join_team
 from .sessions import end_sessions, password_changed, reset_asked, sign_in_refused, signed_in, signed_out
 from .signing import rotate_signing_key
@@ -43,5 +44,6 @@ __all__ = [
     "sign_in_refused",
     "signed_in",
     "signed_out",
+    "ties_of",
     "withdraw_invitation",
 ]

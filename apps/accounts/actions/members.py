@@ -9,10 +9,20 @@ from django.utils.translation import gettext as _
 
 from apps.audit.actions import record
 from apps.tenants.refusals import Invalid, Refused
+from apps.tenants.slots import Leaving, Tie, slots
 
 from ..models import Member, Team, TeamMember
 from ..rules import Role
-from .families import end_families
+
+
+def each_tie(member: Member) -> list[tuple[Leaving, Tie]]:
+    """What depends on this member, each with the room that knows how to hand it over."""
+    return [(room, tie) for room in slots.leaving for tie in room.ties(member)]
+
+
+def ties_of(member: Member) -> list[Tie]:
+    """Everything in the tenant that depends on this member."""
+    return [tie for _room, tie in each_tie(member)]
 
 
 @transaction.atomic
@@ -20,11 +30,14 @@ def change_role(member: Member, role: str, *, by: Member) -> Member:
     """Give a member another tenant role. Raises Invalid for an unknown one, Refused for the last owner."""
     if role not in Role.values:
         raise Invalid({"role": [_("A role is owner, member or viewer.")]})
-    member = _locked(member.pk)
+    member = locked(member.pk)
     if member.role == role:
         return member
     if member.role == Role.OWNER:
-        _keep_an_owner(member)
+        keep_an_owner(member)
+    if role == Role.VIEWER and (alone := [str(tie.title) for tie in ties_of(member) if tie.needs_heir]):
+        text = _("A viewer only reads. Hand this over first: %(what)s")
+        raise Refused(text % {"what": " ".join(alone)}, code="settle_first", field="role")
     before, member.role = member.role, role
     member.save()
     record("member.changed", member, facts={"role": role, "before": before})
@@ -32,26 +45,9 @@ def change_role(member: Member, role: str, *, by: Member) -> Member:
 
 
 @transaction.atomic
-def deactivate(member: Member, *, by: Member) -> Member:
-    """Shut a member out of the tenant and end their tokens for it. Raises Refused for oneself and the last owner."""
-    member = _locked(member.pk)
-    if member.pk == by.pk:
-        raise Refused(_("You cannot shut yourself out; another owner can."), code="own_membership")
-    if not member.is_active:
-        return member
-    if member.role == Role.OWNER:
-        _keep_an_owner(member)
-    member.is_active = False
-    member.save()
-    record("member.deactivated", member)
-    end_families(member.user_id, member.tenant_id)
-    return member
-
-
-@transaction.atomic
 def reactivate(member: Member, *, by: Member) -> Member:
     """Let a member in again, with the role they had."""
-    member = _locked(member.pk)
+    member = locked(member.pk)
     if not member.is_active:
         member.is_active = True
         member.save()
@@ -76,12 +72,13 @@ def leave_team(team: Team, member: Member, *, by: Member) -> None:
         record("team.changed", team, member, facts={"left": str(member.pk)})
 
 
-def _locked(pk: UUID) -> Member:
+def locked(pk: UUID) -> Member:
     """The member, after all owners' rows were locked in one order, so that two owners cannot leave at once."""
     list(Member.objects.filter(role=Role.OWNER).order_by("pk").select_for_update().values_list("pk", flat=True))
     return Member.objects.select_for_update(of=("self",)).select_related("user", "tenant").get(pk=pk)
 
 
-def _keep_an_owner(leaving: Member) -> None:
+def keep_an_owner(leaving: Member) -> None:
+    """Raise Refused where nobody else could own the tenant."""
     if not Member.objects.active().filter(role=Role.OWNER).exclude(pk=leaving.pk).exists():
         raise Refused(_("A tenant keeps at least one owner who can sign in."), code="last_owner")

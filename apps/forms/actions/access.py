@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import Member, Team
-from apps.accounts.rules import Role
+from apps.accounts.rules import MATRIX, Role
 from apps.audit.actions import record
 from apps.tenants.refusals import Invalid, Refused
 
@@ -17,6 +17,8 @@ from ..access import demand
 from ..models import Form, Grant, GrantRole, PrincipalType
 from ..rules.filling import Filling
 from ..rules.spec import Kind, Spec
+
+MANAGING_ROLES = tuple(role for role, held in MATRIX.items() if "forms.edit" in held)
 
 
 @transaction.atomic
@@ -40,7 +42,7 @@ def revoke_access(grant: Grant, *, by: Member) -> None:
     form = Form.objects.select_for_update().get(pk=grant.form_id)
     demand(form, by, "manage")
     others = Grant.objects.filter(form=form, role=GrantRole.OWNER).exclude(pk=grant.pk)
-    if grant.role == GrantRole.OWNER and not _somebody(others):
+    if grant.role == GrantRole.OWNER and not has_live_owner(others):
         raise Refused(_("A form keeps at least one owner who can sign in."), code="last_owner")
     facts = {"principal_type": grant.principal_type, "principal": grant.principal_id, "role": grant.role}
     record("access.revoked", form, grant, facts=facts)
@@ -69,10 +71,12 @@ def check_public(spec: Spec) -> None:
         raise Invalid({"filling": [text]})
 
 
-def _somebody(grants: Any) -> bool:
-    """Whether any of the grants resolves to an active member."""
+def has_live_owner(grants: Any, *, but: Member | None = None) -> bool:
+    """Whether any of the grants resolves to an active member, other than this one, whose role may manage forms."""
     for grant in grants:
-        people = Member.objects.active()
+        people = Member.objects.active().filter(role__in=MANAGING_ROLES)
+        if but is not None:
+            people = people.exclude(pk=but.pk)
         if grant.principal_type == PrincipalType.USER:
             people = people.filter(pk=grant.principal_member_id)
         elif grant.principal_type == PrincipalType.ROLE:

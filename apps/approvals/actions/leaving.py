@@ -1,0 +1,58 @@
+"""Open assignments of a member who leaves go over to somebody else, with the same question."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from apps.accounts.models import Member
+from apps.audit.actions import record
+from apps.tenants import clock
+from apps.tenants.refusals import Refused
+from apps.tenants.slots import Leaving, Tie
+
+from .. import mails
+from ..models import Assignment, AssignmentState, Case, CaseState, CaseStep, StepState
+from .cases import DECIDING_ROLES
+
+
+def open_assignments(member: Member) -> list[Tie]:
+    """One tie for each submission that waits for this member."""
+    rows = Assignment.objects.of(member).waiting().with_case()
+    text = _("%(title)s (%(reference)s) waits for their decision.")
+    return [
+        Tie(
+            f"assignment:{row.pk}",
+            text % {"title": row.step.case.title, "reference": row.step.case.reference},
+            needs_heir=True,
+        )
+        for row in rows
+    ]
+
+
+def reassign(tie: Tie, member: Member, heir: Member, by: Member) -> None:
+    """Ask the heir instead. Raises Refused where they may not decide on it, or are asked already."""
+    identity = UUID(tie.key.partition(":")[2])
+    asked = Assignment.objects.select_related("step").get(pk=identity, person=member)
+    # The case's row comes first, then the step's: every writer takes them in this order.
+    case = Case.objects.select_for_update().get(pk=asked.step.case_id)
+    step = CaseStep.objects.select_for_update().get(pk=asked.step_id)
+    asked = Assignment.objects.select_for_update().get(pk=identity)
+    if asked.state != AssignmentState.OPEN or step.state != StepState.OPEN or case.state != CaseState.IN_REVIEW:
+        return
+    words = {"name": heir.name, "reference": case.reference}
+    if heir.role not in DECIDING_ROLES or case.requester_id == heir.pk:
+        raise Refused(_("%(name)s may not decide on %(reference)s.") % words, code="no_heir", field=tie.key)
+    if Assignment.objects.filter(step=step, person=heir).exists():
+        text = _("%(name)s is asked about %(reference)s already; choose somebody else for it.")
+        raise Refused(text % words, code="no_heir", field=tie.key)
+    asked.state = AssignmentState.CLOSED
+    asked.save()
+    made = Assignment.objects.create(step=step, person=heir, created_at=clock.now())
+    facts = {"step": step.key, "from": str(member.pk), "to": str(heir.pk)}
+    record("task.reassigned", mails.subject_of(case), made, facts=facts)
+    mails.task_waits(case, step, made)
+
+
+LEAVING = Leaving("approvals.assignments", open_assignments, reassign, order=10)

@@ -1,0 +1,183 @@
+"""Who leaves: what depends on them is shown and handed over, and everything of theirs ends in the same act."""
+
+from __future__ import annotations
+
+import pytest
+from rest_framework.test import APIClient
+
+from apps.accounts.models import Member
+from apps.accounts.rules import Role
+from apps.approvals.models import Assignment
+from apps.audit.models import Entry
+from apps.tenants.context import as_system
+from tests.api.test_api_keys import door, make
+from tests.api.test_sessions import is_in, pair, signed_in
+from tests.forms import published, step
+
+
+def shut_out(api, company, member, **more):
+    return api.as_(company.owner).patch(f"/api/v1/members/{member.pk}", {"is_active": False, **more})
+
+
+def is_active(company, member):
+    with as_system(company.id):
+        return Member.objects.get(pk=member.pk).is_active
+
+
+def waiting(api, member):
+    return [row["submission"] for row in api.as_(member).get("/api/v1/tasks").json()["results"]]
+
+
+def sent(api, company, form):
+    body = {"data": {"item": "Lathe", "total": 5}}
+    return api.as_(company.owner).post(f"/api/v1/forms/{form}/submissions", body).json()["id"]
+
+
+@pytest.fixture
+def busy(api, acme):
+    """The editor owns a form alone, and a submission of another form waits for them."""
+    published(api, acme.editor, step("a", acme.reviewer), slug="theirs")
+    form = published(api, acme.owner, step("a", acme.editor), slug="other")
+    return acme, sent(api, acme, form)
+
+
+def test_nobody_goes_before_what_depends_on_them_is_settled(api, busy):
+    acme, _submission = busy
+    for answer in (shut_out(api, acme, acme.editor), api.as_(acme.owner).delete(f"/api/v1/members/{acme.editor.pk}")):
+        assert (answer.status_code, answer.json()["code"]) == (409, "settle_first")
+        assert len(answer.json()["ties"]) == 2
+    assert is_active(acme, acme.editor)
+    listed = api.as_(acme.owner).get(f"/api/v1/members/{acme.editor.pk}/ties").json()
+    assert [tie["needs_heir"] for tie in listed] == [True, True]
+
+
+def test_one_heir_takes_everything_in_the_same_act(api, busy):
+    acme, submission = busy
+    token = api.as_(acme.editor)
+    assert shut_out(api, acme, acme.editor, hand_to=str(acme.reviewer.pk)).status_code == 200
+    assert token.get("/api/v1/forms").status_code == 401
+    assert waiting(api, acme.reviewer) == [submission]
+    (form,) = [one for one in api.as_(acme.reviewer).get("/api/v1/forms").json()["results"] if one["slug"] == "theirs"]
+    assert api.as_(acme.reviewer).get(f"/api/v1/forms/{form['id']}/access").status_code == 200
+    with as_system(acme.id):
+        assert Entry.objects.filter(action="task.reassigned").count() == 1
+        assert len(Entry.objects.get(action="member.deactivated").facts["handed_over"]) == 2
+
+
+def test_the_heir_decides_and_the_case_goes_on(api, busy):
+    acme, submission = busy
+    shut_out(api, acme, acme.editor, hand_to=str(acme.reviewer.pk))
+    (task,) = api.as_(acme.reviewer).get("/api/v1/tasks").json()["results"]
+    verdict = {"verdict": "approve", "revision": task["revision"]}
+    assert api.as_(acme.reviewer).post(f"/api/v1/tasks/{task['id']}/decide", verdict).status_code == 201
+    assert api.as_(acme.owner).get(f"/api/v1/submissions/{submission}").json()["state"] == "approved"
+
+
+def test_each_thing_may_go_to_somebody_else(api, busy):
+    acme, submission = busy
+    other = acme.member("other")
+    heirs = {
+        tie["key"]: str(acme.reviewer.pk)
+        for tie in api.as_(acme.owner).get(f"/api/v1/members/{acme.editor.pk}/ties").json()
+    }
+    task = next(key for key in heirs if key.startswith("assignment:"))
+    assert shut_out(api, acme, acme.editor, heirs=heirs | {task: str(other.pk)}).status_code == 200
+    assert waiting(api, other) == [submission]
+    assert waiting(api, acme.reviewer) == []
+
+
+@pytest.mark.parametrize("who", ["viewer", "editor", "owner"])
+def test_an_heir_who_cannot_take_it_is_refused_and_nothing_happens(api, busy, who):
+    """A viewer does not decide, the leaver stays nobody's heir, and the owner sent this very submission."""
+    acme, _submission = busy
+    answer = shut_out(api, acme, acme.editor, hand_to=str(getattr(acme, who).pk))
+    assert answer.status_code == 400
+    assert is_active(acme, acme.editor)
+    assert waiting(api, acme.editor)
+    assert door(pair(acme.editor, acme).json()["access"]).get("/api/v1/forms").status_code == 200
+
+
+def test_a_rivals_member_is_no_heir(api, busy, globex):
+    acme, _submission = busy
+    assert shut_out(api, acme, acme.editor, hand_to=str(globex.owner.pk)).status_code == 400
+    answer = api.as_(acme.owner).delete(f"/api/v1/members/{acme.editor.pk}?hand_to=x")
+    assert answer.status_code == 400
+    assert is_active(acme, acme.editor)
+
+
+def test_an_heir_who_is_asked_already_is_refused(api, acme):
+    form = published(api, acme.owner, step("a", acme.editor, acme.reviewer, kind="all"))
+    sent(api, acme, form)
+    assert shut_out(api, acme, acme.editor, hand_to=str(acme.reviewer.pk)).status_code == 400
+    other = acme.member("other")
+    assert shut_out(api, acme, acme.editor, hand_to=str(other.pk)).status_code == 200
+    with as_system(acme.id):
+        assert Assignment.objects.filter(state="open").count() == 2
+
+
+def test_a_team_or_a_role_that_is_only_them_counts_as_them(api, acme):
+    form = published(api, acme.owner, step("a", acme.reviewer))
+    team = acme.team("Board", acme.editor)
+    door_ = api.as_(acme.owner)
+    body = {"principal_type": "TEAM", "principal_id": str(team.pk), "role": "OWNER"}
+    assert door_.post(f"/api/v1/forms/{form}/access", body).status_code == 201
+    (mine,) = [
+        one for one in door_.get(f"/api/v1/forms/{form}/access").json()["results"] if one["principal_type"] == "USER"
+    ]
+    assert door_.delete(f"/api/v1/forms/{form}/access/{mine['id']}").status_code == 204
+    assert shut_out(api, acme, acme.editor).json()["code"] == "settle_first"
+    second = acme.member("second")
+    api.as_(acme.owner).post(f"/api/v1/teams/{team.pk}/members", {"member": str(second.pk)})
+    assert shut_out(api, acme, acme.editor).status_code == 200
+
+
+def test_who_becomes_a_viewer_hands_over_first(api, busy):
+    acme, _submission = busy
+    answer = api.as_(acme.owner).patch(f"/api/v1/members/{acme.editor.pk}", {"role": "viewer"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "settle_first")
+
+
+def test_sessions_tokens_and_keys_end_at_once(api, acme):
+    second = acme.member("second", Role.OWNER)
+    page, tokens, key = signed_in(second), pair(second, acme).json(), make(api, second).json()["key"]
+    assert [tie["needs_heir"] for tie in api.as_(acme.owner).get(f"/api/v1/members/{second.pk}/ties").json()] == [False]
+    assert shut_out(api, acme, second).status_code == 200
+    assert not is_in(page, acme)
+    assert page.get("/account/sessions/").status_code == 302
+    assert door(tokens["access"]).get("/api/v1/forms").status_code == 401
+    assert door(key).get("/api/v1/forms").status_code == 401
+    assert APIClient().post("/api/v1/auth/refresh", {"refresh": tokens["refresh"]}).status_code == 401
+    api.as_(acme.owner).patch(f"/api/v1/members/{second.pk}", {"is_active": True})
+    assert door(key).get("/api/v1/forms").status_code == 401
+
+
+def test_in_other_tenants_they_go_on(api, acme, globex):
+    from apps.accounts import actions
+    from tests.cast import acting_as
+
+    with acting_as(globex.owner):
+        actions.add_member(acme.editor.user, role=Role.MEMBER, by=globex.owner)
+    page = signed_in(acme.editor)
+    assert shut_out(api, acme, acme.editor).status_code == 200
+    assert page.get(acme.url()).status_code == 404
+    assert is_in(page, globex)
+
+
+def test_the_page_shows_asks_and_hands_over(api, browse, busy):
+    acme, submission = busy
+    page, url = browse(acme.owner), acme.url(f"settings/members/{acme.editor.pk}/")
+    led = page.post(url, {"do": "deactivate"})
+    assert led["Location"] == f"{url}leave/"
+    text = page.get(f"{url}leave/").content.decode()
+    assert "waits for their decision" in text
+    assert "Nobody else owns the form" in text
+    assert page.post(f"{url}leave/", {}).status_code == 422
+    assert is_active(acme, acme.editor)
+    listed = api.as_(acme.owner).get(f"/api/v1/members/{acme.editor.pk}/ties").json()
+    chosen = {tie["key"]: str(acme.reviewer.pk) for tie in listed}
+    assert page.post(f"{url}leave/", chosen | {listed[0]["key"]: str(acme.viewer.pk)}).status_code == 422
+    assert is_active(acme, acme.editor)
+    assert page.post(f"{url}leave/", chosen).status_code == 302
+    assert not is_active(acme, acme.editor)
+    assert waiting(api, acme.reviewer) == [submission]
+    assert browse(acme.viewer).get(f"{url}leave/").status_code == 403
