@@ -150,6 +150,7 @@ class Invitation(TenantModel):
     email = models.EmailField(_("e-mail"))
     role = models.CharField(_("role"), max_length=16, choices=Role.choices)
     token_sha256 = models.BinaryField(max_length=32)
+    teams = models.JSONField(default=list)  # ids; a team that is gone by then is left out
     invited_by = TenantForeignKey(Member, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(_("invited"), default=clock.now, editable=False)
     expires_at = models.DateTimeField(_("until"))

@@ -49,12 +49,13 @@ class TieSerializer(serializers.Serializer[Any]):
 class InvitationSerializer(serializers.ModelSerializer[Invitation]):
     class Meta:
         model = Invitation
-        fields = ["id", "email", "role", "created_at", "expires_at"]
+        fields = ["id", "email", "role", "teams", "created_at", "expires_at"]
 
 
 class InvitationInputSerializer(CheckedSerializer):
     email = serializers.EmailField()
     role = serializers.ChoiceField(choices=Role.choices)
+    teams = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=50)
 
 
 class TeamSerializer(serializers.ModelSerializer[Team]):
@@ -181,7 +182,7 @@ class InvitationViewSet(TenantViewSet[Invitation]):
     """Open invitations."""
 
     serializer_class = InvitationSerializer
-    needs = dict.fromkeys(["list", "retrieve", "create", "destroy"], "members.write")
+    needs = dict.fromkeys(["list", "retrieve", "create", "resend", "destroy"], "members.write")
 
     def rows(self) -> Any:
         return Invitation.objects.open()
@@ -190,6 +191,13 @@ class InvitationViewSet(TenantViewSet[Invitation]):
     def create(self, request: Request) -> Response:
         """Mail a link to an address; whoever holds it becomes a member with this role."""
         made = actions.invite(by=self.request.member, **InvitationInputSerializer.checked(request))
+        return Response(InvitationSerializer(made).data, status=201)
+
+    @extend_schema(request=None, responses={201: InvitationSerializer})
+    @action(detail=True, methods=["post"])
+    def resend(self, request: Request, pk: str) -> Response:
+        """Mail a new link; the one before ends."""
+        made = actions.resend_invitation(self.get_object(), by=self.request.member)
         return Response(InvitationSerializer(made).data, status=201)
 
     @extend_schema(responses={204: None})

@@ -36,7 +36,7 @@ def general(request: PageRequest, tenant: str) -> HttpResponse:
 def members(request: PageRequest, tenant: str) -> HttpResponse:
     """Everybody with their role, and open invitations; POST invites."""
     require("settings.read")
-    asked = InvitationInput(request.POST or None)
+    asked = InvitationInput(request.POST or None, teams=Team.objects.order_by("name"))
     if request.method == "POST":
         require("members.write")
         if asked.is_valid():
@@ -92,9 +92,17 @@ def leave(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
 
 
 def withdraw_invitation(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
-    """POST ends an open invitation."""
+    """POST ends an open invitation, or mails its link again (`do` is resend)."""
     require("members.write")
-    actions.withdraw_invitation(get_object_or_404(Invitation, pk=pk), by=request.member)
+    found = get_object_or_404(Invitation, pk=pk)
+    if request.POST.get("do") == "resend":
+        try:
+            actions.resend_invitation(found, by=request.member)
+        except Refused as refused:
+            messages.error(request, str(refused.detail))
+            return redirect(turl(request, "accounts:members"))
+        return _done(request, _("A new link is on its way; the one before ends."), "accounts:members")
+    actions.withdraw_invitation(found, by=request.member)
     return _done(request, _("The invitation is withdrawn."), "accounts:members")
 
 

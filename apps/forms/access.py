@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from apps.accounts.models import Member
 from apps.tenants.refusals import Forbidden
@@ -38,6 +39,24 @@ def capabilities_by(grants: Iterable[Grant], form: Form, member: Member) -> froz
 def may_fill(form: Form, member: Member) -> bool:
     """Whether the member may fill the form now; asked of the same rule as the list."""
     return Form.objects.fillable_by(member).filter(pk=form.pk).exists()
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What a member may do on a form, and every grant that is a reason; `ceiling` is what their role leaves of it."""
+
+    member: Member
+    may: list[str]
+    grants: list[Grant]
+    ceiling: list[str]
+
+
+def explained(form: Form, member: Member) -> Explained:
+    """Why this person may do what they may do: asked of the very rules that are enforced."""
+    rows = Grant.objects.matching(member).filter(form=form)
+    grants = list(rows.select_related("principal_member__user", "principal_team").order_by("created_at"))
+    may = capabilities_by(grants, form, member) if member.can_act else frozenset()
+    return Explained(member, sorted(may), grants, sorted(member.permissions))
 
 
 def demand(form: Form, member: Member, capability: str) -> None:

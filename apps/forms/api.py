@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.accounts.models import Member
 from apps.approvals import actions as approvals
 from apps.approvals.models import Assignment, AssignmentState
 from apps.audit.api import EntrySerializer, NewestFirst
@@ -22,7 +23,7 @@ from apps.audit.models import Entry
 from apps.tenants.api import ApiRequest, CursorPagination, ReadOnlyTenantViewSet, TenantViewSet
 
 from . import actions
-from .access import demand
+from .access import demand, explained
 from .actions.submissions import submit_new
 from .models import Attachment, Form, Grant, Submission
 from .serializers import (
@@ -31,6 +32,7 @@ from .serializers import (
     DecisionInputSerializer,
     DecisionSerializer,
     DraftInputSerializer,
+    ExplainedSerializer,
     FormChangeSerializer,
     FormInputSerializer,
     FormSerializer,
@@ -40,6 +42,7 @@ from .serializers import (
     SubmissionInputSerializer,
     SubmissionSerializer,
     TaskSerializer,
+    UnownedSerializer,
 )
 from .views.reviewing import file_answer
 
@@ -50,7 +53,7 @@ class FormViewSet(TenantViewSet[Form]):
     serializer_class = FormSerializer
     needs = {
         "list": "forms.read", "retrieve": "forms.read", "create": "forms.create", "partial_update": "forms.edit",
-        "publish": "forms.edit", "versions": "forms.read", "access": "forms.read", "revoke": "forms.edit",
+        "publish": "forms.edit", "versions": "forms.read", "access": "forms.read", "explain": "forms.read", "unowned": "settings.write", "take": "settings.write", "revoke": "forms.edit",
         "audit": "forms.read", "submissions": "forms.read",
     }  # fmt: skip
 
@@ -103,6 +106,30 @@ class FormViewSet(TenantViewSet[Form]):
         demand(form, self.request.member, "manage")
         actions.revoke_access(get_object_or_404(Grant, form=form, pk=grant), by=self.request.member)
         return Response(status=204)
+
+    @extend_schema(parameters=[OpenApiParameter("member", UUID, required=True)], responses=ExplainedSerializer)
+    @action(detail=True, methods=["get"], url_path="access/explain")
+    def explain(self, request: Request, pk: str) -> Response:
+        """Why a member may do what they may do here: the grants that match them, within the ceiling of their role."""
+        form = self.get_object()
+        demand(form, self.request.member, "manage")
+        member = get_object_or_404(
+            Member.objects.select_related("user", "tenant"), pk=_id(self.request.query_params.get("member", ""))
+        )
+        return Response(ExplainedSerializer(explained(form, member)).data)
+
+    @extend_schema(responses=UnownedSerializer(many=True))
+    @action(detail=False, methods=["get"])
+    def unowned(self, request: Request) -> Response:
+        """Forms that nobody who can sign in may manage."""
+        return self._page(actions.unowned(), UnownedSerializer)
+
+    @extend_schema(request=None, responses={201: GrantSerializer})
+    @action(detail=True, methods=["post"])
+    def take(self, request: Request, pk: str) -> Response:
+        """Take ownership of a form that has none. Needs a sign-in within the last five minutes; owners are told."""
+        found = get_object_or_404(Form, pk=_id(pk))
+        return Response(GrantSerializer(actions.take_ownership(found, by=self.request.member)).data, status=201)
 
     @extend_schema(responses=EntrySerializer(many=True))
     @action(detail=True, methods=["get"])

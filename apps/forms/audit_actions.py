@@ -7,6 +7,7 @@ ACTIONS = {
     "form.changed": _("Changed the draft of a form"),
     "form.published": _("Published a form"),
     "access.granted": _("Granted access to a form"),
+    "access.taken": _("Took ownership of a form that had no owner"),
     "access.revoked": _("Revoked access to a form"),
     "filling.changed": _("Changed who may fill a form"),
     "draft.started": _("Started to fill a form"),

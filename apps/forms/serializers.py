@@ -89,6 +89,21 @@ class GrantSerializer(serializers.ModelSerializer[Grant]):
         fields = ["id", "principal_type", "principal_id", "role", "created_at"]
 
 
+class ExplainedSerializer(serializers.Serializer[Any]):
+    member = serializers.UUIDField(source="member.pk")
+    role = serializers.CharField(source="member.role")
+    is_active = serializers.BooleanField(source="member.can_act")
+    may = serializers.ListField(child=serializers.CharField())
+    grants = GrantSerializer(many=True)
+    ceiling = serializers.ListField(child=serializers.CharField(), help_text="what the tenant role allows at most")
+
+
+class UnownedSerializer(serializers.ModelSerializer[Form]):
+    class Meta:
+        model = Form
+        fields = ["id", "title", "slug", "created_at"]
+
+
 class GrantInputSerializer(CheckedSerializer):
     principal_type = serializers.ChoiceField(choices=PrincipalType.choices)
     principal_id = serializers.CharField(max_length=64)

@@ -1,11 +1,13 @@
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from .views import access, catalogue, filling, reviewing
+from .views import access, catalogue, filling, ownership, reviewing
 
 app_name = "forms"
 urlpatterns = [
     path("forms/", catalogue.forms, name="list"),
+    path("settings/forms-without-owner/", ownership.unowned, name="unowned"),
+    path("settings/forms-without-owner/<uuid:pk>/", ownership.take, name="take"),
     path("forms/new/", catalogue.new, name="new"),
     path("forms/<slug:slug>/", catalogue.form, name="form"),
     path("forms/<slug:slug>/access/", access.access, name="access"),

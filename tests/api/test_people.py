@@ -103,6 +103,30 @@ def test_a_withdrawn_or_old_invitation_opens_nothing(api, client_of, acme):
     assert invite(api, acme).status_code == 201
 
 
+def test_an_invitation_puts_into_its_teams(api, client_of, acme, globex):
+    team, rival = acme.team("Board"), globex.team("Board")
+    sent = {"email": new(acme), "role": "member", "teams": [str(team.pk)]}
+    door = api.as_(acme.owner)
+    assert door.post("/api/v1/invitations", sent | {"teams": [str(rival.pk)]}).status_code == 400
+    assert door.post("/api/v1/invitations", sent).status_code == 201
+    client_of.post(link_of(acme, new(acme)), {"name": "Nora", "password": PASSWORD})
+    names = [one["email"] for one in door.get(f"/api/v1/teams/{team.pk}/members").json()["results"]]
+    assert names == [new(acme)]
+
+
+def test_an_invitation_sent_again_has_a_new_link_and_the_old_one_ends(api, browse, client_of, acme):
+    made = invite(api, acme).json()
+    old = link_of(acme, new(acme))
+    assert api.as_(acme.owner).post(f"/api/v1/invitations/{made['id']}/resend").status_code == 201
+    again = link_of(acme, new(acme))
+    assert client_of.get(old).status_code == 404
+    assert client_of.get(again).status_code == 200
+    browse(acme.owner).post(acme.url(f"settings/invitations/{made['id']}/"), {"do": "resend"})
+    assert client_of.get(again).status_code == 404
+    assert api.as_(acme.editor).post(f"/api/v1/invitations/{made['id']}/resend").status_code == 403
+    assert client_of.post(link_of(acme, new(acme)), {"name": "Nora", "password": PASSWORD}).status_code == 302
+
+
 def test_members_and_the_invited_are_not_invited_again(api, acme):
     assert invite(api, acme, acme.editor.user.email).status_code == 400
     assert invite(api, acme).status_code == 201
@@ -138,7 +162,7 @@ def test_who_is_shut_out_is_out_at_once_everywhere(api, browse, acme):
     ).json()
     assert api.as_(acme.owner).delete(f"/api/v1/members/{acme.editor.pk}").status_code == 204
     assert token.get("/api/v1/forms").status_code == 401
-    assert page.get(acme.url()).status_code == 404
+    assert page.get(acme.url()).status_code == 302  # this was their only tenant, so their sessions have ended
     assert api.post("/api/v1/auth/refresh", {"refresh": pair["refresh"]}).status_code == 401
     assert api.as_(acme.owner).patch(f"/api/v1/members/{acme.editor.pk}", {"is_active": True}).status_code == 200
     assert token.get("/api/v1/forms").status_code == 200

@@ -2,7 +2,7 @@
 
 from .api_keys import check_no_key, create_api_key, end_api_keys, find_api_key, note_use, revoke_api_key
 from .families import Pair, end_families, end_family, open_family, revoke, rotate
-from .invitations import Invited, accept, invite, look_at, withdraw_invitation
+from .invitations import Invited, accept, invite, look_at, resend_invitation, withdraw_invitation
 from .leaving import deactivate
 from .members import change_role, leave_team, reactivate, rename_team, ties_of
 from .people import add_member, change_tenant, create_person, create_team, create_tenant, join_team
@@ -36,6 +36,7 @@ __all__ = [
     "password_changed",
     "reactivate",
     "rename_team",
+    "resend_invitation",
     "reset_asked",
     "revoke",
     "revoke_api_key",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -23,9 +24,9 @@ from apps.tenants.models import Tenant
 from apps.tenants.refusals import Invalid, NotFound, Refused
 
 from .. import limits
-from ..models import Invitation, Member, User
+from ..models import Invitation, Member, Team, User
 from ..rules import Role
-from .people import add_member, create_person
+from .people import add_member, create_person, join_team
 
 LIFETIME = timedelta(days=7)
 
@@ -41,11 +42,17 @@ class Invited:
 
 
 @transaction.atomic
-def invite(*, email: str, role: str, by: Member) -> Invitation:
-    """Mail a link to an address. Raises Invalid for an unknown role, Refused for members and open invitations."""
+def invite(*, email: str, role: str, by: Member, teams: Iterable[UUID] = ()) -> Invitation:
+    """Mail a link to an address; it makes a member with this role, in these teams.
+
+    Raises Invalid for an unknown role or team, Refused for members and open invitations, TooMany.
+    """
     limits.spend(limits.INVITATIONS_OF_TENANT, str(current_tenant()))
     if role not in Role.values:
         raise Invalid({"role": [_("A role is owner, member or viewer.")]})
+    wanted = {str(team) for team in teams}
+    if wanted - {str(pk) for pk in Team.objects.filter(pk__in=wanted).values_list("pk", flat=True)}:
+        raise Invalid({"teams": [_("There is no such team here.")]})
     email = email.strip().lower()
     if Member.objects.filter(user__email__iexact=email).exists():
         raise Refused(_("This person is a member already."), field="email")
@@ -54,16 +61,44 @@ def invite(*, email: str, role: str, by: Member) -> Invitation:
         raise Refused(_("This person is invited already; withdraw that invitation first."), field="email")
     word = secrets.token_urlsafe(32)
     made = Invitation.objects.create(
-        email=email, role=role, invited_by=by, token_sha256=digest(word), expires_at=clock.now() + LIFETIME
+        email=email,
+        role=role,
+        teams=sorted(wanted),
+        invited_by=by,
+        token_sha256=digest(word),
+        expires_at=clock.now() + LIFETIME,
     )
-    record("invitation.sent", made, facts={"role": role})
+    record("invitation.sent", made, facts={"role": role, "teams": made.teams})
+    _mail(made, word, by)
+    return made
+
+
+@transaction.atomic
+def resend_invitation(invitation: Invitation, *, by: Member) -> Invitation:
+    """Mail a new link; the one before opens nothing any more. Raises Refused for one that has ended, TooMany."""
+    limits.spend(limits.INVITATIONS_OF_TENANT, str(current_tenant()))
+    found = Invitation.objects.open().select_for_update().filter(pk=invitation.pk).first()
+    if found is None:
+        raise Refused(_("This invitation has ended; invite them again."))
+    word = secrets.token_urlsafe(32)
+    found.token_sha256, found.expires_at = digest(word), clock.now() + LIFETIME
+    found.save()
+    record("invitation.sent", found, facts={"role": found.role, "teams": found.teams, "again": True})
+    _mail(found, word, by)
+    return found
+
+
+def _mail(invitation: Invitation, word: str, by: Member) -> None:
     tenant = Tenant.objects.get(pk=current_tenant())
     link = f"{settings.PUBLIC_URL}/account/invitation/{word}/"
     context = {"tenant": tenant.name, "by": by.name, "link": link, "days": LIFETIME.days}
     queue_mail(
-        to=email, template="account/mail/invitation", context=context, dedupe=f"invitation:{made.pk}", user_id=None
+        to=invitation.email,
+        template="account/mail/invitation",
+        context=context,
+        dedupe=f"invitation:{invitation.pk}:{digest(word).hex()[:16]}",
+        user_id=None,
     )
-    return made
 
 
 @transaction.atomic
@@ -102,6 +137,8 @@ def accept(word: str, *, user: User | None, name: str = "", password: str = "") 
         invitation.save()
         member = add_member(user, role=Role(invitation.role), by=None)
         record("invitation.accepted", invitation, member)
+        for team in Team.objects.filter(pk__in=invitation.teams):
+            join_team(team, member, by=None)
     return member
 
 

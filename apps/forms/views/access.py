@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from apps.tenants.pages import PageRequest, page, refusal_on, turl
 from apps.tenants.refusals import Refused
 
 from .. import actions
-from ..access import capabilities_by, demand
+from ..access import Explained, demand, explained
 from ..inputs import FillingInput, GrantInput
 from ..models import Form, Grant
 from ..public import address_of
@@ -46,7 +47,7 @@ def access(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
         "opened": opened,
         "public_url": public_url(found),
         "grants": grants,
-        "people": [_explained(found, one) for one in people[:MOST_EXPLAINED]],
+        "people": [(one.member, one.may, one.grants) for one in _each(found, people)],
         "most": MOST_EXPLAINED,
     }
     return page(request, "forms/access.html", context, status=422 if asked.errors or opened.errors else 200)
@@ -75,8 +76,5 @@ def _managed(request: PageRequest, slug: str) -> Form:
     return found
 
 
-def _explained(form: Form, member: Member) -> tuple[Member, list[str], list[Grant]]:
-    """A member, what they may do on the form, and the grants that are the reason."""
-    rows = Grant.objects.matching(member).filter(form=form)
-    reasons = list(rows.select_related("principal_member__user", "principal_team").order_by("created_at"))
-    return member, sorted(capabilities_by(reasons, form, member)), reasons
+def _each(form: Form, people: Any) -> list[Explained]:
+    return [explained(form, one) for one in people[:MOST_EXPLAINED]]

@@ -33,7 +33,13 @@ def forms(request: PageRequest, tenant: str) -> HttpResponse:
     """Forms that I may fill or work on."""
     require("forms.read")
     rows = Form.objects.visible_to(request.member).select_related("live_version").order_by("title")
-    return page(request, "forms/list.html", {"forms": rows, "may_create": request.context.allows("forms.create")})
+    may = request.context.allows
+    context = {
+        "forms": rows,
+        "may_create": may("forms.create"),
+        "unowned": actions.unowned().count() if may("settings.write") else 0,
+    }
+    return page(request, "forms/list.html", context)
 
 
 def form(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
