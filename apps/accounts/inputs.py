@@ -49,7 +49,7 @@ class LeavingInput(forms.Form):
         self.shown = [tie for tie in ties if not tie.needs_heir]
         for tie in ties:
             if tie.needs_heir:
-                self.fields[tie.key] = forms.ModelChoiceField(people, label=tie.title, empty_label=_("Choose …"))
+                self.fields[tie.key] = forms.ModelChoiceField(people, label=str(tie.title), empty_label=_("Choose …"))
 
 
 class TeamInput(forms.Form):
