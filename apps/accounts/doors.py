@@ -11,6 +11,7 @@ class Door(Enum):
     """What a request must bring to enter."""
 
     PUBLIC = "anyone"
+    VISITOR_API = "anyone; a bearer token, where one is sent, must hold and names the tenant"
     PERSON_PAGE = "a signed-in person, in the browser"
     PERSON_API = "a bearer token, with or without a tenant"
     PLATFORM_PAGE = "a signed-in Super Admin"
@@ -69,7 +70,8 @@ RULES: tuple[Rule, ...] = (
     _rule(r"/admin(/|\Z)", Door.PLATFORM_PAGE),
     _rule(r"/api/v1/schema\Z", Door.PUBLIC, "GET", "HEAD"),
     _rule(r"/api/v1/auth/(token|refresh|revoke)\Z", Door.PUBLIC, "POST"),
-    _rule(r"/api/v1/trust/(controls|claims)\Z", Door.PUBLIC, "GET", "HEAD"),
+    _rule(r"/api/v1/trust/controls\Z", Door.VISITOR_API, "GET", "HEAD"),
+    _rule(r"/api/v1/trust/claims\Z", Door.PUBLIC, "GET", "HEAD"),
     _rule(r"/api/v1/auth/switch\Z", Door.PERSON_API, "POST"),
     _rule(r"/api/v1/me\Z", Door.PERSON_API, "GET", "HEAD"),
     _rule(r"/api/v1/platform/", Door.PLATFORM_API),

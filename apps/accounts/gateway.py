@@ -76,6 +76,8 @@ def identify(request: HttpRequest) -> TenantContext:
     if rule.door is Door.PUBLIC:
         limits.spend_at_door(request)
         return current()
+    if rule.door is Door.VISITOR_API and "Authorization" not in request.headers:
+        return current()
     if is_api(request.path_info):
         return _by_token(request, rule.door)
     return _by_session(request, rule.door)
@@ -147,7 +149,7 @@ def _by_token(request: HttpRequest, door: Door) -> TenantContext:
     if user is None:
         raise NotSignedIn()
     request.user = user
-    if door is Door.PERSON_API:
+    if door in {Door.PERSON_API, Door.VISITOR_API}:
         return person
     if door is Door.PLATFORM_API:
         return _platform(user, person)

@@ -32,9 +32,10 @@ log = structlog.get_logger(__name__)
 def start(request: HttpRequest) -> HttpResponse:
     """Into the only tenant, else let the person choose; a Super Admin without one goes to the admin."""
     found = memberships_of(request)
-    if len(found) == 1:
+    is_admin = getattr(request.user, "is_platform_admin", False)
+    if len(found) == 1 and not is_admin:
         return redirect(f"/t/{found[0].tenant.slug}/")
-    if not found and getattr(request.user, "is_platform_admin", False):
+    if not found and is_admin:
         return redirect("/admin/")
     return render(request, "account/start.html", {"memberships": found})
 

@@ -12,8 +12,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from . import claims
-from .probes import Checked, check
-from .views import controls
+from .controls import of_context
+from .not_claimed import NOT_CLAIMED
+from .probes import Checked
+from .views import public_state
 
 
 class ControlSerializer(serializers.Serializer[Any]):
@@ -25,8 +27,12 @@ class ControlSerializer(serializers.Serializer[Any]):
     checked_at = serializers.DateTimeField()
 
 
+class TrustControlSerializer(ControlSerializer):
+    about = serializers.CharField(help_text="whose control it is: the token's tenant, the demo's, or no tenant's")
+
+
 class ControlsSerializer(serializers.Serializer[Any]):
-    controls = ControlSerializer(many=True)
+    controls = TrustControlSerializer(many=True)
 
 
 class MissingSerializer(serializers.Serializer[Any]):
@@ -38,6 +44,7 @@ class MissingSerializer(serializers.Serializer[Any]):
 class ClaimsSerializer(serializers.Serializer[Any]):
     live = ControlSerializer(many=True)
     not_built_yet = MissingSerializer(many=True)
+    not_claimed = MissingSerializer(many=True)
 
 
 def as_json(found: Checked) -> dict[str, Any]:
@@ -57,20 +64,23 @@ class Public(APIView):
 
 
 class ControlsView(Public):
-    @extend_schema(responses=ControlsSerializer, auth=[])
+    @extend_schema(responses=ControlsSerializer, auth=[{}, {"bearer": []}])
     def get(self, request: Request) -> Response:
-        """The five controls of the home page, each checked now."""
-        return Response({"controls": [as_json(found) for found in controls()]})
+        """The five Trust controls: checked now for the token's tenant; without a token the demo's, a few seconds old."""
+        panel = of_context()
+        return Response({"controls": [as_json(found) | {"about": panel.about} for found in panel.controls]})
 
 
 class ClaimsView(Public):
     @extend_schema(responses=ClaimsSerializer, auth=[])
     def get(self, request: Request) -> Response:
-        """Every claim: live ones checked now, and what is not built yet."""
-        missing = [
-            {"key": claim.key, "title": str(claim.title), "sentence": str(claim.sentence)} for claim in claims.missing()
-        ]
-        return Response({"live": [as_json(check(claim)) for claim in claims.live()], "not_built_yet": missing})
+        """Every claim: live ones checked within the last seconds, what is not built yet, and what is not claimed."""
+        lists = {"not_built_yet": claims.missing(), "not_claimed": NOT_CLAIMED}
+        plain = {
+            name: [{"key": one.key, "title": str(one.title), "sentence": str(one.sentence)} for one in listed]
+            for name, listed in lists.items()
+        }
+        return Response({"live": [as_json(found) for found in public_state().checked], **plain})
 
 
 routes: list[tuple[str, Any, str]] = []

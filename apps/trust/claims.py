@@ -246,6 +246,19 @@ CLAIMS: tuple[Claim, ...] = (
         ("tests/faults/test_ai_ledger.py", "tests/faults/test_ai_models.py", "tests/api/test_ai.py"),
     ),
     Claim(
+        "disclosure",
+        _("Vulnerability reports"),
+        _(
+            "Anyone reports a weakness by a public form without an account, which Orkestra runs as its own process: a "
+            "second person verifies each fix, a private link shows every step, and how fast reports are acknowledged "
+            "is measured from the real cases."
+        ),
+        True,
+        "trust.disclosure",
+        ("apps/trust/disclosure.py", "apps/forms/actions/public.py", "apps/forms/actions/disclosure.py"),
+        ("tests/api/test_disclosure.py", "tests/api/test_public_forms.py", "tests/api/test_four_eyes.py"),
+    ),
+    Claim(
         "signed_context",
         _("Signed tenant context"),
         _(
@@ -281,11 +294,6 @@ CLAIMS: tuple[Claim, ...] = (
         "signed_log",
         _("Signed and anchored log"),
         _("The chain's head is not signed or kept elsewhere: a database administrator could rewrite all of it."),
-    ),
-    Claim(
-        "disclosure",
-        _("Vulnerability reports"),
-        _("There is an address to write to; a form with a measured answer time is not there yet."),
     ),
 )
 

@@ -19,14 +19,19 @@ from django.utils.translation import gettext as _
 from apps.accounts import tokens
 from apps.accounts.doors import RULES, Door, rule_of
 from apps.accounts.headers import HEADERS
+from apps.accounts.models import Member
 from apps.approvals.models import Decision
+from apps.forms.store import root as files_of
 from apps.tenants import catalogue, clock
 from apps.tenants.backend.base import FORGED
+from apps.tenants.cache import walled_key
 from apps.tenants.context import current
 from apps.tenants.ids import new_id
+from apps.tenants.models import Tenant
 from apps.tenants.roles import APP
 from apps.tenants.slots import Finding, Probe, slots
 
+from . import disclosure
 from .claims import Claim
 
 log = structlog.get_logger(__name__)
@@ -50,11 +55,11 @@ class Checked:
         return {True: _("holds"), False: _("broken"), None: _("unknown")}[self.finding.holds]
 
 
-def check(claim: Claim) -> Checked:
-    """Run the claim's probe now. A probe that fails is unknown, never green."""
+def check(claim: Claim, *, absent: Finding | None = None) -> Checked:
+    """Run the claim's probe now. A probe that fails is unknown, never green; `absent` is said where none is there."""
     probe = slots.probes.get(claim.probe)
     if probe is None:
-        return Checked(claim, Finding(None, _("No probe is there.")), clock.now())
+        return Checked(claim, absent or Finding(None, _("No probe is there.")), clock.now())
     try:
         finding = probe.run()
     except Exception as error:
@@ -70,6 +75,42 @@ def wall() -> Finding:
         return Finding(False, _("%(n)s differences from the declared wall.") % {"n": found["faults"]})
     text = _("%(walled)s tables of tenants walled, %(global)s without a tenant, each declared with its reason.")
     return Finding(True, text % found)
+
+
+def tenant() -> Finding:
+    """Ask the database which tenant it verified for this very statement, and whether the person belongs to it."""
+    acting = current()
+    if acting.tenant is None:
+        return Finding(None, _("Nobody is signed in here, so there is no tenant to verify."))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT orkestra_tenant()")
+        (bound,) = cursor.fetchone()
+    found = Tenant.objects.filter(pk=acting.tenant, is_active=True).first()
+    belongs = acting.member is None or Member.objects.active().filter(pk=acting.member, user_id=acting.user).exists()
+    text = _("The database verified the signed tenant of this request: %(name)s.") % {
+        "name": found.name if found else "–"
+    }
+    return Finding(bound == acting.tenant and found is not None and belongs, text)
+
+
+STORES = ("forms_form", "forms_submission", "accounts_team")
+
+
+def stores() -> Finding:
+    """Try to read another tenant's rows, and look where cache keys and files of this one would go."""
+    found = catalogue.coverage()
+    own = current().tenant
+    leaks = 0
+    with connection.cursor() as cursor:
+        for table in STORES:
+            cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {table} WHERE tenant_id IS DISTINCT FROM %s)", [own])
+            leaks += int(cursor.fetchone()[0])
+    apart = str(own or "none") in walled_key("probe", "", 1) and (own is None or files_of(own).name == str(own))
+    text = _(
+        "%(walled)s tables walled; %(tried)s were asked for rows of others and %(leaks)s gave any; cache and files apart."
+    )
+    detail = text % {"walled": found["walled"], "tried": len(STORES), "leaks": leaks}
+    return Finding(not found["faults"] and not leaks and apart, detail)
 
 
 def role() -> Finding:
@@ -151,4 +192,7 @@ PROBES = (
     Probe("trust.doors", doors),
     Probe("trust.four_eyes", four_eyes),
     Probe("trust.headers", headers),
+    Probe("trust.tenant", tenant),
+    Probe("trust.stores", stores),
+    Probe("trust.disclosure", disclosure.probe),
 )

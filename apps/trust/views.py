@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
+from apps.accounts.people import memberships_of
 from apps.accounts.signing_keys import CACHED, key_set
 from apps.tenants import catalogue, clock
-from apps.tenants.context import require
+from apps.tenants.context import NOBODY, require, tenant_context
 from apps.tenants.pages import PageRequest, page
 from apps.tenants.slots import slots
 
-from . import claims
+from . import claims, disclosure
+from .controls import controls, of_visitor
+from .not_claimed import NOT_CLAIMED
 from .probes import Checked, check
+from .recent import Recent
 
-CONTROLS = ("tenant_isolation", "audit_chain", "append_only", "four_eyes", "role_separation")
 CONTACT_LIFETIME = timedelta(days=180)
 
 
@@ -28,15 +32,51 @@ def landing(request: HttpRequest) -> HttpResponse:
 
 
 def security(request: HttpRequest) -> HttpResponse:
-    """Both lists: what holds, with the result of each probe run now, and what is not built yet."""
-    checked = [check(claim) for claim in claims.live()]
-    return render(request, "trust/security.html", {"checked": checked, "missing": claims.missing(), "at": clock.now()})
+    """The five controls, both lists with the result of each probe, and how fast reports are answered."""
+    found = public_state()
+    context = {
+        "panel": of_visitor(request),
+        "tenants": memberships_of(request),
+        "checked": found.checked,
+        "missing": claims.missing(),
+        "not_claimed": NOT_CLAIMED,
+        "at": found.at,
+        "answered": found.answered,
+        "report_address": found.report_address,
+    }
+    return render(request, "trust/security.html", context)
+
+
+@dataclass(frozen=True)
+class PublicState:
+    """What strangers see of the installation, and when it was looked at."""
+
+    at: datetime
+    checked: list[Checked]
+    answered: disclosure.Answered | None
+    report_address: str
+
+
+def _public_state() -> PublicState:
+    with tenant_context(NOBODY):
+        checked = [check(claim) for claim in claims.live()]
+        return PublicState(clock.now(), checked, disclosure.answered(), disclosure.address())
+
+
+_recent = Recent(_public_state)
+
+
+def public_state() -> PublicState:
+    """Every claim checked for no tenant, at most a few seconds ago."""
+    return _recent.get()
 
 
 def security_txt(request: HttpRequest) -> HttpResponse:
     """RFC 9116."""
     expires = (clock.now() + CONTACT_LIFETIME).strftime("%Y-%m-%dT00:00:00Z")
+    report = disclosure.address()
     lines = [
+        *([f"Contact: {report}"] if report else []),
         f"Contact: mailto:{settings.SECURITY_CONTACT}",
         f"Expires: {expires}",
         "Preferred-Languages: en",
@@ -50,12 +90,6 @@ def jwks(request: HttpRequest) -> JsonResponse:
     """The public keys that verify our access tokens (RFC 7517)."""
     headers = {"Cache-Control": f"public, max-age={int(CACHED.total_seconds())}"}
     return JsonResponse(key_set(), headers=headers)
-
-
-def controls() -> list[Checked]:
-    """The five controls of the home page, each checked now."""
-    by_key = {claim.key: claim for claim in claims.CLAIMS}
-    return [check(by_key[key]) for key in CONTROLS]
 
 
 def security_settings(request: PageRequest, tenant: str) -> HttpResponse:

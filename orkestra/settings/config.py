@@ -46,6 +46,7 @@ VARIABLES: tuple[Variable, ...] = (
         secret=True,
     ),
     Variable("ORKESTRA_SECURITY_CONTACT", "address in security.txt", "security@orkestra.ai"),
+    Variable("ORKESTRA_DISCLOSURE_TENANT", "tenant whose public form takes vulnerability reports", "orkestra"),
     Variable("ORKESTRA_TRUSTED_PROXIES", "how many proxies stand in front", "0"),
     Variable("DATABASE_URL", "PostgreSQL as orkestra_app: web and worker", secret=True),
     Variable("DATABASE_OWNER_URL", "PostgreSQL as orkestra_owner: migrations only", secret=True),

@@ -9,6 +9,18 @@ CLOSE_OF_BUSINESS = time(17)
 SATURDAY = 5
 
 
+def business_time(start: datetime, end: datetime, zone: ZoneInfo) -> timedelta:
+    """How much of the time between two moments lies on business days; a weekend stops the clock, a night does not."""
+    here, stop, total = start.astimezone(zone), end.astimezone(zone), timedelta()
+    while here < stop:
+        midnight = datetime.combine(here.date() + timedelta(days=1), time(), zone)
+        until = min(midnight, stop)
+        if here.weekday() < SATURDAY:
+            total += until.astimezone(UTC) - here.astimezone(UTC)
+        here = until
+    return total
+
+
 def due_after(start: datetime, business_days: int, zone: ZoneInfo) -> datetime:
     """17:00 on the n-th business day after the day of `start`, in UTC; the day of the start itself never counts."""
     day = start.astimezone(zone).date()

@@ -17,13 +17,17 @@ from apps.accounts.rules import Role
 from apps.approvals import actions as approvals
 from apps.approvals.models import Assignment, AssignmentState
 from apps.tenants import clock
-from apps.tenants.context import TenantContext, as_system, tenant_context
+from apps.tenants.context import TenantContext, as_system, as_visitor, tenant_context
 from apps.tenants.ids import new_id
 from apps.tenants.models import Tenant
 
 from .. import actions
+from ..actions import disclosure
+from ..actions.disclosure import open_disclosure
+from ..actions.public import submit_public
 from ..models import Form, Submission
 from .people import ACME, TEAMS
+from .reports import REPORTS, Report
 from .story import DRAFTS, LEAVES, PURCHASES, Request, Said
 
 FOLDER = Path(__file__).parent
@@ -68,11 +72,11 @@ class Demo:
         with clock.at(self._ago(FOUNDED_DAYS_AGO)):
             self._acme()
             self._globex()
-            accounts.create_person(
-                email="admin@orkestra.example", name="Ada Admin", password=self.password, is_platform_admin=True
-            )
+            self._orkestra()
         for request in sorted((*PURCHASES, *LEAVES, *DRAFTS), key=lambda request: -request.days_ago):
             self._play(request)
+        for report in REPORTS:
+            self._report(report)
 
     def _ago(self, days: float) -> datetime:
         return self.start - timedelta(days=days)
@@ -117,8 +121,30 @@ class Demo:
                 )
                 actions.submit(draft, by=owner)
 
+    def _orkestra(self) -> None:
+        """This installation's own tenant, which takes reports about it; two people, for four eyes."""
+        admin = "admin@orkestra.example"
+        self._company("orkestra", "Orkestra (this installation)", "UTC", admin, "Ada Admin", key="admin")
+        ada = self.people["admin"]
+        user = accounts.create_person(email="security@orkestra.example", name="Sam Ito", password=self.password)
+        with self._as(ada):
+            self.people["security"] = accounts.add_member(user, role=Role.MEMBER, by=ada)
+            team = [ada, self.people["security"]]
+            form = open_disclosure(by=ada, triage=team, owners=team)
+            self.forms[form.slug] = form
+
+    def _report(self, report: Report) -> None:
+        """One report by somebody unknown, and what was said about it."""
+        form, moment = self.forms[disclosure.SLUG], self._ago(report.days_ago)
+        with clock.at(moment), as_visitor(form.tenant_id):
+            sent = submit_public(form, data=report.data, files={}).submission
+        self._decide(sent, report.course, moment)
+
     def _company(self, slug: str, name: str, zone: str, email: str, person: str, key: str = "owner") -> Tenant:
-        user: User = accounts.create_person(email=email, name=person, password=self.password)
+        is_admin = slug == "orkestra"
+        user: User = accounts.create_person(
+            email=email, name=person, password=self.password, is_platform_admin=is_admin
+        )
         plan = "small" if slug == "globex" else "business"
         tenant = accounts.create_tenant(slug=slug, name=name, timezone=zone, owner=user, plan=plan)
         with as_system(tenant.pk):
