@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from apps.accounts.models import Member
 from apps.tenants.refusals import Forbidden
 
-from .models import Form, Grant, GrantRole
+from .models import Form, Grant, GrantRole, held_by
 from .rules.filling import open_to
 
 CAPABILITIES: dict[GrantRole, frozenset[str]] = {
@@ -28,10 +28,10 @@ def capabilities_by(grants: Iterable[Grant], form: Form, member: Member) -> froz
     """What these grants, which match the member, let them do within the ceiling of their tenant role."""
     roles = {grant.role for grant in grants}
     found: frozenset[str] = frozenset().union(*(CAPABILITIES[GrantRole(role)] for role in roles))
-    if "forms.edit" not in member.permissions:
+    if "forms.edit" not in held_by(member):
         found -= {"manage", "edit"}
     named = GrantRole.FILLER in roles
-    if form.live_version_id is not None and form.filling in open_to(member.permissions, named=named):
+    if form.live_version_id is not None and form.filling in open_to(held_by(member), named=named):
         found |= {"fill"}
     return found
 

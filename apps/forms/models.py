@@ -13,6 +13,7 @@ from apps.accounts.models import Member, TeamMember
 from apps.approvals.models import Case, CaseState, PathVersion, asked_about
 from apps.approvals.models import Path as ApprovalPath
 from apps.tenants import clock
+from apps.tenants.context import current
 from apps.tenants.fields import OrderedJSON
 from apps.tenants.models import Access, TenantForeignKey, TenantManager, TenantModel, TenantQuerySet
 
@@ -48,11 +49,19 @@ class FormQuerySet(TenantQuerySet["Form"]):
         return self.filter(Exists(Grant.objects.matching(member).filter(form=OuterRef("pk"), role__in=roles)))
 
 
+def held_by(member: Member) -> frozenset[str]:
+    """What the member's role allows, less what the credential of this request withholds: a key's scopes."""
+    acting = current()
+    if acting.scopes is None or acting.member != member.pk:
+        return member.permissions
+    return member.permissions & acting.scopes
+
+
 def may_be_filled_by(member: Member) -> Q:
     """The one rule of who fills, as a condition on forms; lists, single looks and writes all ask it."""
     named = Exists(Grant.objects.matching(member).filter(form=OuterRef("pk"), role=GrantRole.FILLER))
-    open_now = Q(filling__in=open_to(member.permissions, named=False))
-    open_named = Q(named, filling__in=open_to(member.permissions, named=True))
+    open_now = Q(filling__in=open_to(held_by(member), named=False))
+    open_named = Q(named, filling__in=open_to(held_by(member), named=True))
     return Q(live_version__isnull=False) & (open_now | open_named)
 
 

@@ -13,6 +13,8 @@ from apps.forms.models import Form, GrantRole
 from tests.cast import acting_as
 from tests.forms import published, step
 
+from .test_api_keys import door, make
+
 DOES = {"manage": ("get", "access"), "edit": ("post", "publish")}
 
 
@@ -152,3 +154,17 @@ def test_the_page_gives_explains_and_takes_back(api, browse, acme):
     to_team = next(row for row in grants if row["principal_type"] == "TEAM")
     page.post(acme.url(f"forms/request/access/{to_team['id']}/"))
     assert "EDITOR as Board" not in page.get(url).content.decode()
+
+
+def test_a_key_does_no_more_on_a_form_than_its_scopes_say(api, acme):
+    form = published(api, acme.owner, step("manager", acme.reviewer))
+    answers = {"data": {"item": "x", "total": 1}}
+    mine = api.as_(acme.owner).post(f"/api/v1/forms/{form}/submissions", answers).json()
+    reads = door(make(api, acme.owner, ["forms.read", "submissions.read"]).json()["key"])
+    assert reads.get(f"/api/v1/forms/{form}").status_code == 200
+    assert reads.post(f"/api/v1/forms/{form}/submissions", answers).status_code == 403
+    assert reads.post(f"/api/v1/submissions/{mine['id']}/withdraw").status_code == 403
+    granted = {"principal_type": "ROLE", "principal_id": "member", "role": "OWNER"}
+    assert reads.post(f"/api/v1/forms/{form}/access", granted).status_code == 403
+    fills = door(make(api, acme.owner, ["forms.read", "forms.fill"]).json()["key"])
+    assert fills.post(f"/api/v1/forms/{form}/submissions", answers).status_code == 201

@@ -17,7 +17,7 @@ from apps.tenants.security_events import security_event
 
 from .. import store
 from ..access import may_fill
-from ..models import Attachment, Form, Submission
+from ..models import Attachment, Form, Submission, held_by
 from ..rules.spec import Kind
 
 MOST_FILES = 50
@@ -97,10 +97,17 @@ def check_editable(submission: Submission, by: Member) -> None:
     refuse_support()
     if submission.submitter_id != by.pk:
         raise Forbidden()
+    check_writes(by)
     if not submission.is_editable:
         raise Conflict(_("It was sent already and cannot be changed now."))
     if submission.state == Submission.DRAFT:
         check_filler(submission.form, by)
+
+
+def check_writes(by: Member) -> None:
+    """Raise Forbidden for a credential that may only read, such as a key without the scope to fill."""
+    if not held_by(by) & {"forms.fill", "forms.fill_named"}:
+        raise Forbidden(_("This key may not fill forms."))
 
 
 def check_filler(form: Form, by: Member) -> None:

@@ -21,7 +21,7 @@ from apps.tenants.refusals import Conflict, Invalid
 from ..models import Attachment, Form, Revision, Submission
 from ..rules.answers import Answers, Known, facts, read_answers
 from ..rules.spec import Kind, Spec
-from .files import check_editable, check_filler
+from .files import check_editable, check_filler, check_writes
 
 # One statement of its own, committed at once and not waited for on disk: a later commit carries it along.
 NEXT_NUMBER = """
@@ -186,6 +186,7 @@ def next_reference(prefix: str) -> str:
 def withdraw(submission: Submission, *, by: Member) -> Submission:
     """Take an open submission back. Raises Forbidden, Conflict."""
     refuse_support()
+    check_writes(by)
     if submission.case is None:
         raise Conflict(_("It was not sent yet."))
     submission.case = approvals.withdraw(submission.case, by=by)
