@@ -28,13 +28,22 @@ PERMISSIONS = {
     "teams.write": _("Make teams and choose their members"),
     "settings.read": _("See the tenant's settings"),
     "settings.write": _("Change the tenant's settings"),
+    "data.export": _("Take all of the tenant's data out"),
     "api_keys.write": _("Make and end API keys"),
     "audit.read": _("Read and verify the audit log"),
 }
 
 VIEWER = frozenset({"forms.read", "forms.fill_named", "submissions.read", "members.read"})
 MEMBER = VIEWER | {"forms.create", "forms.edit", "forms.fill", "tasks.decide"}
-OWNER = MEMBER | {"audit.read", "settings.read", "settings.write", "members.write", "teams.write", "api_keys.write"}
+OWNER = MEMBER | {
+    "audit.read",
+    "settings.read",
+    "settings.write",
+    "members.write",
+    "teams.write",
+    "api_keys.write",
+    "data.export",
+}
 
 MATRIX: dict[Role, frozenset[str]] = {Role.OWNER: OWNER, Role.MEMBER: MEMBER, Role.VIEWER: VIEWER}
 

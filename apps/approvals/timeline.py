@@ -47,7 +47,7 @@ def route_of(case: Case) -> list[Stop]:
     return [
         _stop(made[step.key])
         if step.key in made
-        else Stop(step.key, step.name, step.group, UPCOMING, "", _quorum(step.quorum.kind.value, step.quorum.n, 0))
+        else Stop(step.key, step.name, step.group, UPCOMING, "", quorum_words(step.quorum.kind.value, step.quorum.n, 0))
         for step in case.path_version.steps
     ]
 
@@ -67,7 +67,7 @@ def _stop(row: CaseStep) -> Stop:
         group=row.group,
         state=row.state,
         label=str(StepState(row.state).label),
-        quorum=_quorum(row.quorum["kind"], row.quorum["n"], row.eligible_count),
+        quorum=quorum_words(row.quorum["kind"], row.quorum["n"], row.eligible_count),
         asked=tuple(assignment.person.name for assignment in row.assignments.all()),
         due_at=row.due_at,
         opened_at=row.opened_at,
@@ -81,7 +81,7 @@ def _said(row: Decision) -> Said:
     return Said(row.person.name, row.verdict, words[row.verdict], row.reason, row.decided_at)
 
 
-def _quorum(kind: str, n: int, eligible: int) -> str:
+def quorum_words(kind: str, n: int, eligible: int) -> str:
     """How many must approve, in words; `eligible` is 0 while nobody was asked."""
     if not eligible:
         return {"any": _("any one"), "all": _("all"), "count": _("at least %(n)s") % {"n": n}}[kind]

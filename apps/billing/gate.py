@@ -23,6 +23,8 @@ EXEMPT: dict[str, str] = {
     r"/t/[^/]+/settings/audit-log/\Z": "Verifying reads.",
     r"/t/[^/]+/forms/[^/]+/preview/\Z": "It computes and writes nothing.",
     r"/t/[^/]+/settings/api-keys/[^/]+/\Z": "Ending a key takes access away.",
+    r"/t/[^/]+/settings/data/\Z": "Taking one's data out stays open.",
+    r"/t/[^/]+/(forms|submissions)/[^/]+/(delete|discard)/\Z": "Deleting stays open.",
     r"/t/[^/]+/settings/billing/": "Paying is how the lock ends.",
     r"/t/[^/]+/settings/ai/switch/\Z": "Stopping what leaves the house works always.",
 }

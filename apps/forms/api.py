@@ -24,6 +24,7 @@ from apps.tenants.api import ApiRequest, CursorPagination, ReadOnlyTenantViewSet
 
 from . import actions
 from .access import demand, explained
+from .actions.deleting import delete_form, discard_draft
 from .actions.submissions import submit_new
 from .models import Attachment, Form, Grant, Submission
 from .serializers import (
@@ -54,6 +55,7 @@ class FormViewSet(TenantViewSet[Form]):
     needs = {
         "list": "forms.read", "retrieve": "forms.read", "create": "forms.create", "partial_update": "forms.edit",
         "publish": "forms.edit", "versions": "forms.read", "access": "forms.read", "explain": "forms.read", "unowned": "settings.write", "take": "settings.write", "revoke": "forms.edit",
+        "destroy": "forms.edit",
         "audit": "forms.read", "submissions": "forms.read",
     }  # fmt: skip
 
@@ -72,6 +74,12 @@ class FormViewSet(TenantViewSet[Form]):
         form = self.get_object()
         changed = actions.update_form(form, by=self.request.member, **FormChangeSerializer.checked(request))
         return Response(FormSerializer(changed).data)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Delete a form that was never published."""
+        delete_form(self.get_object(), by=self.request.member)
+        return Response(status=204)
 
     @extend_schema(request=None, responses={201: FormVersionSerializer})
     @action(detail=True, methods=["post"])
@@ -167,7 +175,7 @@ class SubmissionViewSet(ReadOnlyTenantViewSet[Submission]):
 
     serializer_class = SubmissionSerializer
     needs = dict.fromkeys(
-        ["list", "retrieve", "partial_update", "submit", "withdraw", "attachments"], "submissions.read"
+        ["list", "retrieve", "partial_update", "destroy", "submit", "withdraw", "attachments"], "submissions.read"
     )
 
     def rows(self) -> Any:
@@ -181,6 +189,12 @@ class SubmissionViewSet(ReadOnlyTenantViewSet[Submission]):
         asked = DraftInputSerializer.checked(request)
         actions.save_draft(self.get_object(), data=asked.get("data", {}), by=self.request.member)
         return Response(SubmissionSerializer(self.get_object()).data)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Delete a draft of one's own that was never sent."""
+        discard_draft(self.get_object(), by=self.request.member)
+        return Response(status=204)
 
     @extend_schema(request=None, responses=SubmissionSerializer)
     @action(detail=True, methods=["post"])

@@ -5,6 +5,12 @@ from django.utils.translation import gettext_lazy as _
 ACTIONS = {
     "form.created": _("Created a form"),
     "form.changed": _("Changed the draft of a form"),
+    "form.deleted": _("Deleted a form that was never published"),
+    "draft.deleted": _("Deleted a draft"),
+    "export.asked": _("Asked for an export of the tenant's data"),
+    "export.made": _("Made an export of the tenant's data"),
+    "export.downloaded": _("Downloaded an export of the tenant's data"),
+    "export.dropped": _("Deleted an export whose time was over"),
     "form.published": _("Published a form"),
     "access.granted": _("Granted access to a form"),
     "access.taken": _("Took ownership of a form that had no owner"),

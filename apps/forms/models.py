@@ -312,7 +312,7 @@ class Receipt(TenantModel):
     audit_type: ClassVar[str] = "receipt"
     extra_policies: ClassVar[tuple[str, ...]] = ("by_hash",)
 
-    submission = TenantForeignKey(Submission, models.CASCADE, related_name="receipts")
+    submission = TenantForeignKey(Submission, models.PROTECT, related_name="receipts")
     token_sha256 = models.BinaryField(max_length=32)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
@@ -321,6 +321,33 @@ class Receipt(TenantModel):
             models.UniqueConstraint(fields=["tenant", "submission"], name="forms_receipt_once"),
             models.UniqueConstraint(fields=["tenant", "token_sha256"], name="forms_receipt_token"),
         ]
+
+
+class ExportState(models.TextChoices):
+    QUEUED = "queued", _("waiting")
+    RUNNING = "running", _("being made")
+    DONE = "done", _("ready")
+    FAILED = "failed", _("failed")
+    DROPPED = "dropped", _("deleted")
+
+
+class Export(TenantModel):
+    """One export of the tenant's data as a ZIP; `done` of `total` rows tell how far it is."""
+
+    audit_type: ClassVar[str] = "export"
+
+    requested_by = TenantForeignKey(Member, models.PROTECT, related_name="+")
+    state = models.CharField(max_length=8, choices=ExportState.choices, default=ExportState.QUEUED)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    size = models.PositiveBigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    finished_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "-created_at"], name="forms_export_time")]
 
 
 class ReferenceCounter(TenantModel):

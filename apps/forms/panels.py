@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from apps.accounts.models import Member
 from apps.approvals.models import Assignment
 from apps.tenants.context import current
-from apps.tenants.slots import Finding, HomePanel, NavigationItem, Probe, Tally, slots
+from apps.tenants.slots import Finding, HomePanel, NavigationItem, Probe, SettingsPage, Tally, slots
 
 from . import counted
 from .models import Submission
@@ -34,6 +34,7 @@ def fill_slots() -> None:
     slots.navigation.add(
         NavigationItem("submissions", gettext_lazy("Submissions"), "forms:submissions", "files", order=40)
     )
+    slots.settings_pages.add(SettingsPage("data", gettext_lazy("Data"), "data.export", "forms:data", 90, "database"))
     slots.home_panels.add(HomePanel("tasks", "forms/panels/tasks.html", tasks_panel, order=10))
     slots.home_panels.add(HomePanel("mine", "forms/panels/mine.html", mine_panel, order=20))
     for name, count in (("forms", counted.forms), ("submissions", counted.submissions), ("storage", counted.storage)):

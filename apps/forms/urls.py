@@ -1,7 +1,7 @@
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from .views import access, catalogue, filling, ownership, reviewing
+from .views import access, catalogue, data, filling, ownership, reviewing
 
 app_name = "forms"
 urlpatterns = [
@@ -15,6 +15,10 @@ urlpatterns = [
     path("forms/<slug:slug>/edit/", catalogue.edit, name="edit"),
     path("forms/<slug:slug>/fill/", filling.fill, name="fill"),
     path("forms/<slug:slug>/preview/", require_POST(filling.preview), name="preview"),
+    path("forms/<slug:slug>/delete/", data.delete, name="delete"),
+    path("settings/data/", data.data, name="data"),
+    path("settings/data/exports/<uuid:pk>/", data.download, name="export"),
+    path("submissions/<uuid:pk>/discard/", require_POST(data.discard), name="discard"),
     path("submissions/", reviewing.submissions, name="submissions"),
     path("submissions/<uuid:pk>/", reviewing.submission, name="submission"),
     path("submissions/<uuid:pk>/edit/", filling.draft, name="draft"),

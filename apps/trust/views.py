@@ -43,6 +43,7 @@ def security(request: HttpRequest) -> HttpResponse:
         "at": found.at,
         "answered": found.answered,
         "report_address": found.report_address,
+        "is_demo": settings.IS_DEMO,
     }
     return render(request, "trust/security.html", context)
 

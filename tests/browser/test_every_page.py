@@ -36,6 +36,7 @@ LEAST_PAGES = {
 NO_PAGES = {
     "accounts:member", "accounts:invitation", "forms:preview", "forms:withdraw", "forms:download", "forms:revoke",
     "comms:webhook_act", "comms:webhook_resend", "billing:buy", "billing:portal", "ai:summary",
+    "forms:export", "forms:discard",
 }  # fmt: skip
 SLUG = {"slug": "purchase-request"}
 
@@ -67,6 +68,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "accounts:team": lambda: {"pk": Team.objects.latest("created_at").pk},
     "forms:form": lambda: SLUG,
     "forms:access": lambda: SLUG,
+    "forms:delete": lambda: SLUG,
     "forms:edit": lambda: SLUG,
     "forms:fill": lambda: SLUG,
     "forms:submission": _sent,

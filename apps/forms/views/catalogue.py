@@ -6,7 +6,13 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext as _
 
+from apps.accounts.models import Member, Team
+from apps.accounts.rules import Role
+from apps.approvals.models import PathVersion
+from apps.approvals.rules.definition import Step
+from apps.approvals.timeline import quorum_words
 from apps.tenants.context import require
 from apps.tenants.pages import PageRequest, page, refusal_on, turl
 from apps.tenants.refusals import Invalid, Refused, flatten
@@ -59,14 +65,31 @@ def form(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
         "public_url": public_url(found),
         "fault": fault,
         "faults": list(flatten(fault.errors)) if isinstance(fault, Invalid) else [],
-        "steps": found.live_version.path_version.steps
-        if found.live_version and found.live_version.path_version
-        else (),
+        "steps": steps_of(found.live_version.path_version) if found.live_version else [],
         "versions": found.versions.select_related("published_by__user").order_by("-number")[:20],
         "grants": found.grants.select_related("principal_member__user", "principal_team").order_by("created_at"),
         "drafts": Submission.objects.filter(form=found, submitter=request.member).in_state(Submission.DRAFT),
     }
     return page(request, "forms/form.html", context, status=422 if fault else 200)
+
+
+def steps_of(version: PathVersion | None) -> list[tuple[Step, list[str], str, list[str]]]:
+    """Each step with who is asked, how many must approve, and from whose steps its person must differ, in words."""
+    steps = version.steps if version else ()
+    asked = {approver.id for step in steps for approver in step.approvers if approver.type != "role"}
+    names = {str(team.pk): team.name for team in Team.objects.filter(pk__in=asked)}
+    names |= {str(one.pk): one.name for one in Member.objects.filter(pk__in=asked).select_related("user")}
+    names |= {role: _("everybody who is %(role)s") % {"role": label} for role, label in Role.choices}
+    titles = {step.key: step.name for step in steps}
+    return [
+        (
+            step,
+            [str(names.get(approver.id, _("somebody who left"))) for approver in step.approvers],
+            quorum_words(step.quorum.kind.value, step.quorum.n, 0),
+            [titles[key] for key in step.not_same_as],
+        )
+        for step in steps
+    ]
 
 
 def new(request: PageRequest, tenant: str) -> HttpResponse:

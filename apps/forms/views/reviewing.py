@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -130,10 +131,12 @@ def download(request: PageRequest, tenant: str, pk: UUID) -> FileResponse:
 
 def file_answer(attachment: Attachment, member: Any) -> FileResponse:
     """The bytes as a download that no browser runs or shows."""
-    place = actions.download(attachment, by=member)
-    answer = FileResponse(
-        place.open("rb"), as_attachment=True, filename=attachment.name, content_type="application/octet-stream"
-    )
+    return as_download(actions.download(attachment, by=member), attachment.name)
+
+
+def as_download(place: Path, name: str) -> FileResponse:
+    """A file that is saved under a name and that no browser runs or shows."""
+    answer = FileResponse(place.open("rb"), as_attachment=True, filename=name, content_type="application/octet-stream")
     answer["Content-Security-Policy"] = "default-src 'none'; sandbox"
     answer["X-Content-Type-Options"] = "nosniff"
     return answer
