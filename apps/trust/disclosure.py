@@ -95,8 +95,8 @@ def measure(reports: list[tuple[datetime, datetime | None]], zone: ZoneInfo, now
             in_time += 1
         else:
             waiting += 1
-    spans = [business_time(arrived, answer, zone) for arrived, answer in reports if answer]
-    return Answered(len(reports), in_time, late, waiting, median(spans) if spans else None)
+    spans = [business_time(arrived, answer, zone).total_seconds() for arrived, answer in reports if answer]
+    return Answered(len(reports), in_time, late, waiting, timedelta(seconds=median(spans)) if spans else None)
 
 
 def in_hours(span: timedelta) -> str:

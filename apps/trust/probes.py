@@ -86,7 +86,8 @@ def tenant() -> Finding:
         cursor.execute("SELECT orkestra_tenant()")
         (bound,) = cursor.fetchone()
     found = Tenant.objects.filter(pk=acting.tenant, is_active=True).first()
-    belongs = acting.member is None or Member.objects.active().filter(pk=acting.member, user_id=acting.user).exists()
+    mine = Member.objects.active().filter(pk=acting.member)
+    belongs = acting.member is None or (acting.user is not None and mine.filter(user_id=acting.user).exists())
     text = _("The database verified the signed tenant of this request: %(name)s.") % {
         "name": found.name if found else "–"
     }
