@@ -10,7 +10,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.accounts.people import memberships_of
-from apps.tenants.context import NOBODY, TenantContext, as_system, current, tenant_context
+from apps.forms.actions.disclosure import SLUG
+from apps.forms.public import find_form
+from apps.tenants.context import NOBODY, as_system, current, tenant_context
 from apps.tenants.models import Tenant
 from apps.tenants.slots import Finding
 
@@ -104,15 +106,12 @@ def _for_stranger() -> Panel:
 
 
 _strangers = Recent(_for_stranger)
-DEMO_SLUG = "acme"
 
 
 def demo_tenant() -> Tenant | None:
-    """The demo's first tenant; None in an installation that is no demo.
-
-    Only a Super Admin's role can find a tenant by its address alone, so that role is asked, for this one address.
-    """
-    if not settings.IS_DEMO:
+    """The demo's tenant that strangers can find: the one that takes reports; None in an installation that is no demo."""
+    found = find_form(settings.DISCLOSURE_TENANT, SLUG) if settings.IS_DEMO else None
+    if found is None:
         return None
-    with tenant_context(TenantContext(platform=True, credential="system")):
-        return Tenant.objects.filter(slug=DEMO_SLUG, is_active=True).first()
+    with as_system(found[0]):
+        return Tenant.objects.get(pk=found[0])

@@ -86,12 +86,16 @@ def tenant() -> Finding:
         cursor.execute("SELECT orkestra_tenant()")
         (bound,) = cursor.fetchone()
     found = Tenant.objects.filter(pk=acting.tenant, is_active=True).first()
-    mine = Member.objects.active().filter(pk=acting.member)
-    belongs = acting.member is None or (acting.user is not None and mine.filter(user_id=acting.user).exists())
+    belongs = acting.member is None or _is_active(acting.member, acting.user)
     text = _("The database verified the signed tenant of this request: %(name)s.") % {
         "name": found.name if found else "–"
     }
     return Finding(bound == acting.tenant and found is not None and belongs, text)
+
+
+def _is_active(member: UUID, user: UUID | None) -> bool:
+    found = Member.objects.active().filter(pk=member).first()
+    return found is not None and found.user_id == user
 
 
 STORES = ("forms_form", "forms_submission", "accounts_team")

@@ -39,7 +39,9 @@ def test_there_are_exactly_five_and_each_was_checked_for_this_tenant(api, acme):
 
 
 def test_without_a_tenant_they_say_whose_they_are(api, client_of, acme, demo, settings):
-    assert {one["about"] for one in asked(api)} == {"of the demo tenant ACME Manufacturing, since nobody is signed in"}
+    assert {one["about"] for one in asked(api)} == {
+        "of the demo tenant Orkestra (this installation), since nobody is signed in"
+    }
     assert "of the demo tenant" in client_of.get("/security").content.decode()
     assert asked(api.as_(acme.owner.user))[0]["about"].startswith("of the demo")
     settings.IS_DEMO = False
