@@ -136,7 +136,8 @@ class Demo:
     def _report(self, report: Report) -> None:
         """One report by somebody unknown, and what was said about it."""
         form, moment = self.forms[disclosure.SLUG], self._ago(report.days_ago)
-        with clock.at(moment), as_visitor(form.tenant.pk):
+        assert form.tenant_id is not None
+        with clock.at(moment), as_visitor(form.tenant_id):
             sent = submit_public(form, data=report.data, files={}).submission
         self._decide(sent, report.course, moment)
 
