@@ -143,6 +143,19 @@ def test_taking_the_context_away_shows_nothing_and_opens_no_table_of_people(acme
         assert last_rows(f"SELECT count(*) FROM {table}") == [(0,)]
 
 
+def test_no_session_of_another_tenants_people_is_read_or_changed(acme, globex, browse):
+    """A session key that injected SQL could read would be a way into another tenant."""
+    client = browse(acme.owner)
+    assert client.get(acme.url()).status_code == 200
+    key = client.cookies[settings.SESSION_COOKIE_NAME].value
+    with acting_as(globex.owner), connection.cursor() as cursor:
+        assert raw("SELECT count(*) FROM accounts_browsersession WHERE session_key = %s", key) == [(0,)]
+        cursor.execute("DELETE FROM accounts_browsersession WHERE session_key = %s", [key])
+        assert cursor.rowcount == 0
+        cursor.execute("DELETE FROM accounts_browsersession")
+    assert client.get(acme.url()).status_code == 200
+
+
 def last_rows(sql: str) -> list[tuple[object, ...]]:
     """What the last of several statements returns on the app's raw connection, in one message and unbound."""
     connection.ensure_connection()

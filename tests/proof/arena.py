@@ -22,6 +22,8 @@ from .rows import Side, fill
 
 RELATIONS = """SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
                AND relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY relname"""
+LOOKED_UP = """SELECT tablename FROM pg_policies
+               WHERE schemaname = 'public' AND cmd = 'SELECT' AND roles = ARRAY[%s]::name[] AND qual = 'true'"""
 BINDINGS = ("none", "wrong", "expired", "forged", "other")
 FORGED_SECRET = "what an attacker might guess, long enough to be a secret"
 
@@ -40,7 +42,7 @@ class Arena:
     """A victim and a rival with a row in every table, and the right to act as any role. Nothing is committed.
 
     `relations` are all of the catalogue; `attacked` those that hold rows of a tenant: all but the tables declared global
-    without a policy.
+    without a policy; `looked_up` those in which functions of the owner find rows before a tenant is known.
     """
 
     admin: psycopg.Connection[Any]
@@ -48,6 +50,7 @@ class Arena:
     rival: Side = field(default_factory=Side)
     relations: list[str] = field(default_factory=list)
     attacked: list[str] = field(default_factory=list)
+    looked_up: set[str] = field(default_factory=set)
     kid: str = ""
 
     def prepare(self) -> None:
@@ -55,6 +58,7 @@ class Arena:
         self.relations = [row[0] for row in self.admin.execute(RELATIONS).fetchall()]
         without = {name for name, table in GLOBAL_TABLES.items() if not table.policies}
         self.attacked = [name for name in self.relations if name not in without]
+        self.looked_up = {row[0] for row in self.admin.execute(LOOKED_UP, [roles.OWNER]).fetchall()}
         own = signing.fingerprint(settings.SECRET_KEY)
         row = self.admin.execute("SELECT orkestra_context_kid(%s)", [own]).fetchone()
         self.kid = row[0] if row else ""

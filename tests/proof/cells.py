@@ -49,7 +49,7 @@ class Result:
 def attack(arena: Arena, table: str) -> Result:
     """All cells of one relation: no binding but the tenant's own may read or write a row of the victim."""
     result = Result(relations=1)
-    across = ACROSS | ({roles.OWNER} if _is_looked_up(arena, table) else set())
+    across = ACROSS | ({roles.OWNER} if table in arena.looked_up else set())
     statements = {command: _statement(arena, table, command) for command in COMMANDS}
     # People belong to no tenant: the owner, which only migrates, sees them all by declaration.
     for role in roles.ALL if _is_keyed(table) else roles.WORKING:
@@ -148,12 +148,6 @@ def _is_keyed(table: str) -> bool:
     return table in catalogue.tenant_tables() or table == "tenants_tenant"
 
 
-def _is_looked_up(arena: Arena, table: str) -> bool:
-    """Whether functions of the owner find rows there before a tenant is known: a policy for reading, the owner's alone."""
-    sql_of = "SELECT 1 FROM pg_policies WHERE tablename = %s AND cmd = 'SELECT' AND roles = ARRAY[%s]::name[]"
-    return arena.admin.execute(sql_of, [table, roles.OWNER]).fetchone() is not None
-
-
 def _statement(arena: Arena, table: str, command: str) -> Any:
     """The command, aimed at the victim's row alone."""
     name, mine = sql.Identifier(table), _predicate(arena, table)
@@ -175,7 +169,8 @@ def _predicate(arena: Arena, table: str) -> Any:
     for column, value in (("tenant_id", side.tenant), ("user_id", side.person)):
         if column in columns:
             return sql.SQL("{} = {}").format(sql.Identifier(column), sql.Literal(value))
-    return sql.SQL("id = {}").format(sql.Literal(side.rows[table]))
+    key = "id" if "id" in columns else columns[0]
+    return sql.SQL("{} = {}").format(sql.Identifier(key), sql.Literal(side.rows[table]))
 
 
 def _insert(arena: Arena, table: str) -> Any:

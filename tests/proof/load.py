@@ -52,12 +52,12 @@ def tenants(count: int) -> Iterator[list[UUID]]:
 
 
 def run(keys: list[UUID], *, clients: int, requests: int, seed: int) -> Load:
-    """Send so many requests from so many threads; each asks as a tenant of its own choosing, again and again another."""
+    """Send at least so many requests from so many threads; each asks as a tenant of its own choosing, again and again another."""
     found, lock = Load(clients, len(keys)), threading.Lock()
     started = time.perf_counter()
     threads = [
         threading.Thread(
-            target=_client, args=(keys, requests // clients, random.Random(f"{seed}-{number}"), found, lock)
+            target=_client, args=(keys, -(-requests // clients), random.Random(f"{seed}-{number}"), found, lock)
         )
         for number in range(clients)
     ]

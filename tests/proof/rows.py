@@ -33,7 +33,7 @@ class Side:
 
     tenant: UUID = field(default_factory=uuid4)
     person: UUID = field(default_factory=uuid4)
-    rows: dict[str, UUID] = field(default_factory=dict)
+    rows: dict[str, Any] = field(default_factory=dict)
 
     def begin(self, tables: list[str]) -> None:
         """Choose the ids, so that rows can name each other."""
@@ -81,6 +81,8 @@ def _insert(
         sql.SQL(", ").join(sql.SQL("{}::" + kinds[name]).format(sql.Literal(values[name])) for name in values),
     )
     admin.execute(statement)
+    if "id" not in values:  # then the first column is the key
+        side.rows[table] = values[columns[0][0]]
 
 
 def _any_id(admin: psycopg.Connection[Any], target: str) -> Any:
