@@ -67,7 +67,8 @@ def _insert(
 ) -> None:
     values: dict[str, Any] = {}
     for name, kind, category, _needed in columns:
-        target = "tenants_tenant" if name == "tenant_id" else table if name == "id" else references.get((table, name))
+        named = {"tenant_id": "tenants_tenant", "user_id": "accounts_user", "id": table}
+        target = named.get(name) or references.get((table, name))
         if target in side.rows and (kind == "uuid" or target != table):
             values[name] = str(side.rows[target])
         elif target and name != "id":
