@@ -23,9 +23,9 @@ import psycopg
 from .stage import Stage, free_port, running, wait
 from .submit import DATA, FORM
 
-PAIRS = 150
+PAIRS = 60
 ROUNDS = 3
-WARM_UP = 30
+WARM_UP = 15
 FEW, MANY = 10, 10_000
 UNWALLED = "orkestra_unwalled"
 PASSWORD = "only-for-this-run"
@@ -33,7 +33,8 @@ TENANTS = """
     INSERT INTO tenants_tenant (id, slug, name, timezone, is_active, created_at)
     SELECT gen_random_uuid(), 'measured-' || n, 'Measured', 'UTC', true, now() FROM generate_series(1, %s) n"""
 ROWS = """
-    INSERT INTO {table} SELECT (jsonb_populate_record(one, jsonb_build_object('id', gen_random_uuid(), 'tenant_id', t.id))).*
+    INSERT INTO {table} SELECT (jsonb_populate_record(NULL::{table}, to_jsonb(one)
+           || jsonb_build_object('id', gen_random_uuid(), 'tenant_id', t.id))).*
     FROM (SELECT * FROM {table} WHERE tenant_id = (SELECT id FROM tenants_tenant WHERE slug = 'acme') LIMIT 5) one,
          tenants_tenant t WHERE t.slug LIKE 'measured-%'"""
 

@@ -14,8 +14,12 @@ from apps.tenants.backend import base
 
 
 def unbound(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
-    """The statement as Django wrote it."""
-    return execute(sql, params, many, context)
+    """The statement as Django wrote it; where that is several, the last one's result, as with the wall."""
+    result = execute(sql, params, many, context)
+    raw = context["cursor"].cursor
+    while raw.nextset():
+        pass
+    return result
 
 
 base.bind = unbound
