@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, F, Q
 from django.utils.translation import gettext as _
 
 from apps.tenants import clock
@@ -15,13 +16,20 @@ from apps.tenants.context import NOBODY, current, tenant_context
 from apps.tenants.ids import new_id
 from apps.tenants.slots import Finding
 
-from . import revocation
-from .models import Member, Revocation, RevokedKind
+from . import limits, revocation
+from .models import ApiKey, BrowserSession, Kept, Member, Revocation, RevokedKind
 from .rules import MATRIX, PERMISSIONS, Role
 from .second_factor import SecondFactorAdapter
 from .tokens import Claims
 
 PROBED = 50
+SIGN_IN = (
+    "/account/login/",
+    "/account/2fa/authenticate/",
+    "/account/password/reset/",
+    "/api/v1/auth/token",
+    "/api/v1/auth/refresh",
+)
 
 
 def revoked() -> Finding:
@@ -60,6 +68,37 @@ def second_factor() -> Finding:
             count += 1
     demo = " " + _("This is a demo: Super Admins get in without one.") if settings.IS_DEMO else ""
     return Finding(True, _("%(n)s stored secrets looked at, all encrypted.") % {"n": count} + demo)
+
+
+def guessing() -> Finding:
+    """Every way to sign in is counted, and the counts lie in the database that is asked here."""
+    closed = [path for path in SIGN_IN if not any(pattern.match(path) for pattern, _limit in limits.DOORS)]
+    count = Kept.objects.filter(expires_at__gt=clock.now()).count()
+    text = _("%(doors)s doors are counted; %(n)s counts are being kept.") % {"doors": len(SIGN_IN), "n": count}
+    return Finding(not closed, text)
+
+
+def sessions() -> Finding:
+    """No stored session outlives twelve hours without use, or seven days."""
+    now = clock.now()
+    absolute = timedelta(seconds=settings.SESSION_ABSOLUTE_SECONDS + 60)
+    idle = now + timedelta(seconds=settings.SESSION_COOKIE_AGE + 60)
+    with tenant_context(NOBODY):
+        rows = BrowserSession.objects.filter(user_id__isnull=False)
+        beyond = rows.filter(Q(expire_date__gt=idle) | Q(expire_date__gt=F("opened_at") + absolute)).count()
+        count = rows.filter(expire_date__gt=now).count()
+    text = _("%(n)s sessions are open, %(beyond)s of them beyond their bounds.")
+    return Finding(beyond == 0, text % {"n": count, "beyond": beyond})
+
+
+def api_keys() -> Finding:
+    """Every key of the tenant in force is a hash, scoped by the matrix, and ends within a year."""
+    if current().tenant is None:
+        return Finding(True, _("Keys lie behind the wall; each tenant's page looks at its own."))
+    keys = list(ApiKey.objects.alive())
+    bad = [key for key in keys if len(key.secret_sha256) != 32 or not set(key.scopes) <= set(PERMISSIONS)]
+    bad += [key for key in keys if key.expires_at - key.created_at > timedelta(days=366)]
+    return Finding(not bad, _("%(n)s keys are alive, all hashed, scoped and ending.") % {"n": len(keys)})
 
 
 def roles() -> Finding:

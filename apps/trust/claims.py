@@ -127,6 +127,42 @@ CLAIMS: tuple[Claim, ...] = (
         ("tests/faults/test_revocation.py",),
     ),
     Claim(
+        "guessing",
+        _("Guessing"),
+        _(
+            "Tries at sign-in are counted in PostgreSQL, so that no loss of Redis opens a door; past the limit the "
+            "answer is 429, in the log, and an event for who watches."
+        ),
+        True,
+        "accounts.guessing",
+        ("apps/accounts/limits.py", "apps/accounts/lasting.py"),
+        ("tests/attack/test_guessing.py",),
+    ),
+    Claim(
+        "sessions",
+        _("Sessions"),
+        _(
+            "A browser's session ends on the server after 12 hours without use and after 7 days in any case; each person "
+            "sees what is open for them and ends it, and another password ends all others."
+        ),
+        True,
+        "accounts.sessions",
+        ("apps/accounts/sessions.py", "apps/accounts/session_views.py"),
+        ("tests/api/test_sessions.py",),
+    ),
+    Claim(
+        "api_keys",
+        _("API keys"),
+        _(
+            "An API key is shown once and stored as a hash, acts as the member who made it within its scopes, ends within "
+            "a year, and is refused from the next request on when it is taken back."
+        ),
+        True,
+        "accounts.api_keys",
+        ("apps/accounts/actions/api_keys.py", "apps/accounts/key_format.py"),
+        ("tests/api/test_api_keys.py",),
+    ),
+    Claim(
         "form_acl",
         _("Per-form access lists"),
         _(

@@ -65,7 +65,7 @@ def measure(stage: Stage) -> dict[str, Any]:
 def both(stage: Stage) -> Iterator[dict[str, int]]:
     """Two servers of one worker each, on the same database: `walled` and `unwalled`."""
     urls = environment(stage)
-    with psycopg.connect(_admin(stage, urls), autocommit=True) as admin:
+    with psycopg.connect(admin_url(stage, urls), autocommit=True) as admin:
         admin.execute(f"CREATE ROLE {UNWALLED} LOGIN BYPASSRLS INHERIT PASSWORD '{PASSWORD}' IN ROLE orkestra_app")
         admin.execute(f"GRANT CONNECT ON DATABASE orkestra TO {UNWALLED}")
     ports = {name: free_port() for name in ("walled", "unwalled")}
@@ -89,14 +89,15 @@ def _unwalled(urls: dict[str, str]) -> str:
     return f"postgresql://{UNWALLED}:{PASSWORD}@/orkestra?{urls['DATABASE_URL'].partition('?')[2]}"
 
 
-def _admin(stage: Stage, urls: dict[str, str]) -> str:
+def admin_url(stage: Stage, urls: dict[str, str]) -> str:
+    """The superuser's address of the measured database."""
     word = (stage.home / "secrets" / "database-superuser").read_text().strip()
     return f"postgresql://postgres:{quote(word)}@/orkestra?{urls['DATABASE_URL'].partition('?')[2]}"
 
 
 def _fill(stage: Stage, tenants: int) -> None:
     """So many tenants beside the demo's, each with copies of a few forms and submissions."""
-    with psycopg.connect(_admin(stage, environment(stage)), autocommit=True) as admin:
+    with psycopg.connect(admin_url(stage, environment(stage)), autocommit=True) as admin:
         admin.execute("SET session_replication_role = replica")
         for table in ("forms_submission", "forms_form"):
             admin.execute(

@@ -1,0 +1,94 @@
+"""The measurements of `auth`, inside a process of the app's: times in milliseconds, counts of statements and commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import django
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "orkestra.settings"
+django.setup()
+
+from django.db import connections
+from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
+from redis.connection import AbstractConnection
+
+from apps.accounts.gateway import identify
+from apps.accounts.models import Member
+from apps.forms.access import capabilities
+from apps.forms.models import Form
+from apps.tenants.context import tenant_context
+
+ROUNDS, WARM_UP = 600, 100
+
+
+def main(token: str, port: str) -> dict[str, Any]:
+    """Everything by name."""
+    request = RequestFactory().get(
+        "/api/v1/forms", headers={"Authorization": f"Bearer {token}", "Host": f"localhost:{port}"}
+    )
+    found: dict[str, Any] = {"authenticate": timed(lambda: identify(request)) | counted(lambda: identify(request))}
+    with tenant_context(identify(request)):
+        member = Member.objects.select_related("user", "tenant").get(pk=request.member.pk)  # type: ignore[attr-defined]
+        form = Form.objects.granted_to(member, "EDITOR").filter(slug__startswith="measured-").first()
+        assert form is not None
+        found["check"] = timed(lambda: capabilities(form, member)) | in_database(lambda: capabilities(form, member))
+        rows = Form.objects.granted_to(member, "OWNER", "EDITOR", "REVIEWER").order_by("-id")
+        seen = Form.objects.visible_to(member).order_by("-id")
+        found["list_granted"] = timed(lambda: list(rows[:50])) | in_database(lambda: list(rows[:50]))
+        found["list_visible"] = timed(lambda: list(seen[:50])) | in_database(lambda: list(seen[:50]))
+    return found
+
+
+def timed(act: Callable[[], object]) -> dict[str, float]:
+    for _ in range(WARM_UP):
+        act()
+    times = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        act()
+        times.append((time.perf_counter() - started) * 1000)
+    cuts = statistics.quantiles(times, n=100)
+    return {"p50_ms": round(cuts[49], 3), "p95_ms": round(cuts[94], 3)}
+
+
+def counted(act: Callable[[], object]) -> dict[str, int]:
+    """Statements to PostgreSQL and round trips to Redis of one act."""
+    sent: list[object] = []
+    original = AbstractConnection.send_packed_command
+    AbstractConnection.send_packed_command = lambda self, *args, **kwargs: (
+        sent.append(args),
+        original(self, *args, **kwargs),
+    )[1]  # type: ignore[method-assign]
+    try:
+        with CaptureQueriesContext(connections["default"]) as queries:
+            act()
+    finally:
+        AbstractConnection.send_packed_command = original  # type: ignore[method-assign]
+    return {"statements": len(queries), "redis_round_trips": len(sent)}
+
+
+def in_database(act: Callable[[], object]) -> dict[str, float]:
+    """The statement's own time, planned and executed, as the database measures it; the median of 50."""
+    with CaptureQueriesContext(connections["default"]) as queries:
+        act()
+    statement = queries.captured_queries[-1]["sql"].split("; ")[-1]
+    times = []
+    for _ in range(50):
+        with connections["default"].cursor() as cursor:
+            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}".replace("%", "%%"))
+            (plan,) = cursor.fetchone()
+        plan = json.loads(plan) if isinstance(plan, str) else plan
+        times.append(plan[0]["Execution Time"] + plan[0]["Planning Time"])
+    return {"database_ms": round(statistics.median(times), 3)}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*sys.argv[1:])))
