@@ -11,6 +11,7 @@ from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.core.cache import cache
@@ -27,6 +28,11 @@ from apps.tenants import clock
 from apps.tenants.ids import new_id
 
 from . import cast, database
+
+# In CI every generated case is the same at each run; elsewhere each run may find another fault.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

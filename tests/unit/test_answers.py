@@ -103,6 +103,11 @@ def test_a_question_that_shows_is_required_and_kept():
     assert answers.data["sole_source_rationale"] == "Only they make the part."
 
 
+@pytest.mark.parametrize("quotes", [5, True, "one.pdf", {"a": 1}])
+def test_files_that_are_no_list_are_a_fault_and_nothing_worse(quotes):
+    assert "quotes" in read_answers(PURCHASE, GOOD | {"quotes": quotes}, FILES).errors
+
+
 @given(
     st.dictionaries(
         st.sampled_from([*GOOD, "total", "quotes", "sole_source_rationale", "x"]),

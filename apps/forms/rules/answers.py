@@ -150,8 +150,13 @@ def demanded(spec: Spec, data: dict[str, Any]) -> list[tuple[str, str]]:
         (item.name, demand.message)
         for item in spec.fields
         for demand in item.demands
-        if len(now[item.name] or []) < demand.at_least and _holds(demand.when, now, otherwise=True)
+        if _count(now[item.name]) < demand.at_least and _holds(demand.when, now, otherwise=True)
     ]
+
+
+def _count(value: Any) -> int:
+    """How many there are; what is no list is a fault of its own and counts as none."""
+    return len(value) if isinstance(value, list) else 0
 
 
 def _missing(item: Field) -> str:
