@@ -18,6 +18,7 @@ urlpatterns = [
     path("account/support/leave/", accounts.leave_support, name="account_support_leave"),
     path("account/sessions/", session_views.sessions, name="account_sessions"),
     path("account/invitation/<str:word>/", accounts.invitation, name="account_invitation"),
+    path("account/sso/", include("apps.accounts.sso.urls")),
     path("account/", include("apps.accounts.account_urls")),
     path("admin/login/", accounts.admin_login),
     path("admin/", admin.site.urls),

@@ -14,7 +14,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import hypothesis
 import pytest
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connections
 from django.test import Client
@@ -42,6 +42,8 @@ def django_db_setup(django_db_blocker: Any, worker_id: str, tmp_path_factory: py
         pytest.exit("Tests need servers: run them by scripts/test.", returncode=3)
     name = f"orkestra_test_{worker_id}"
     number = int(worker_id.removeprefix("gw")) + 1 if worker_id.startswith("gw") else 0
+    caches["default"]  # may be made already, on the number that all would share
+    del caches["default"]
     settings.CACHES["default"]["LOCATION"] += f"?db={number}"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.IS_DEMO = True  # Super Admins get in without a second factor; test_second_factor tries it without

@@ -6,17 +6,27 @@ import hashlib
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import record_authentication
+from allauth.account.internal.stagekit import clear_login
 from allauth.account.signals import password_changed, password_reset
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_added, authenticator_removed
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from apps.comms.actions import queue_mail
 from apps.tenants.context import as_system
 from apps.tenants.models import PLATFORM_TENANT_ID
 
-from . import actions, limits, sessions
+from . import actions, limits, second_factor, sessions
+from .answers import problem_answer
+from .factor_views import MADE
 from .models import User
+from .people import memberships
+from .sso import demands
+from .sso import session as sso
+from .step_up import authentication_of
 
 MAILS = {"account/email/password_reset_key": "account/mail/password_reset"}
 
@@ -46,6 +56,17 @@ class AccountAdapter(DefaultAccountAdapter):
     def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
         """After a reset by mail allauth lets the account try again at once; here the window simply runs out."""
 
+    def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
+        """A right password signs nobody in whose organisations all come by their providers."""
+        try:
+            if not user.is_platform_admin:
+                demands.refuse_password(memberships(user.pk))
+        except demands.ProviderNeeded as needed:
+            clear_login(request)
+            return problem_answer(request, needed)
+        answer: HttpResponse | None = super().pre_login(request, user, **kwargs)
+        return answer
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Queue the reset link in the platform's outbox; mails to unknown addresses are not sent at all."""
         template = MAILS.get(template_prefix)
@@ -67,7 +88,8 @@ class AccountAdapter(DefaultAccountAdapter):
 @receiver(user_logged_in, dispatch_uid="accounts.signed_in")
 def record_sign_in(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
     sessions.opened(request)
-    actions.signed_in(user)
+    _moment, amr = authentication_of(request, user)
+    actions.signed_in(user, amr=" ".join(amr) or "pwd", only=sso.limit(request, user))
 
 
 @receiver([password_changed, password_reset], dispatch_uid="accounts.password_changed")
@@ -79,10 +101,30 @@ def record_password(sender: Any, request: HttpRequest, user: User, **kwargs: Any
 @receiver(user_logged_out, dispatch_uid="accounts.signed_out")
 def record_sign_out(sender: Any, request: HttpRequest, user: User | None, **kwargs: Any) -> None:
     if user is not None:
-        actions.signed_out(user)
+        actions.signed_out(user, only=sso.limit(request, user))
 
 
 @receiver(user_login_failed, dispatch_uid="accounts.refused")
 def record_refusal(sender: Any, credentials: dict[str, Any], **kwargs: Any) -> None:
     """Django tells of each refused password, whichever door it came through."""
     actions.sign_in_refused(str(credentials.get("email") or credentials.get("username") or ""))
+
+
+@receiver(authenticator_added, dispatch_uid="accounts.factor_added")
+def record_factor(sender: Any, request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any) -> None:
+    """Enrolling has shown it; the first factor brings recovery codes, which the next page shows once."""
+    second_factor.note_enrolment(authenticator)
+    record_authentication(request, user, method="mfa", type=str(authenticator.type), reauthenticated=True)
+    actions.factor_changed(user, "factor.added", {"kind": str(authenticator.type)})
+    if not second_factor.codes_left(user):
+        request.session[MADE] = second_factor.new_codes(user)
+
+
+@receiver(authenticator_removed, dispatch_uid="accounts.factor_removed")
+def record_factor_gone(
+    sender: Any, request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
+) -> None:
+    """Without any factor there is nothing to recover."""
+    actions.factor_changed(user, "factor.removed", {"kind": str(authenticator.type)})
+    if not second_factor.has_one(user):
+        second_factor.end_codes(user)

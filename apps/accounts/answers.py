@@ -27,7 +27,7 @@ def problem_answer(request: HttpRequest, problem: Problem) -> HttpResponse:
         if status == 401:
             response["WWW-Authenticate"] = getattr(problem, "challenge", 'Bearer realm="orkestra"')
     else:
-        template = f"{problem.status if problem.status in PAGES else 400}.html"
+        template = getattr(problem, "page", "") or f"{problem.status if problem.status in PAGES else 400}.html"
         context: dict[str, Any] = {"problem": problem, "request_id": request_id}
         if problem.status == 402:
             facts = problem.document(request_id)

@@ -25,13 +25,14 @@ from .models import User
 from .people import memberships
 from .people_api import routes as people_routes
 from .rules import MATRIX, Role
+from .sso import demands
 
 
 class TokenRequestSerializer(CheckedSerializer):
     email = serializers.EmailField()
     password = serializers.CharField(max_length=1024, trim_whitespace=False)
     tenant = serializers.SlugField(required=False, help_text="The tenant's address; without it, no tenant is opened.")
-    otp = serializers.CharField(max_length=20, required=False, help_text="Where the person has a second factor.")
+    otp = serializers.CharField(max_length=40, required=False, help_text="Where the person has a second factor.")
 
 
 class RefreshSerializer(CheckedSerializer):
@@ -61,8 +62,10 @@ class TokenView(PublicView):
         """Exchange an e-mail address and a password for a pair of tokens."""
         asked = TokenRequestSerializer.checked(request)
         user = _authenticate(request, asked["email"], asked["password"])
-        amr = second_factor.demand(request._request, user, asked.get("otp", ""))
-        tenant = _tenant_of(user, asked["tenant"]) if asked.get("tenant") else None
+        amr = second_factor.demand(user, asked.get("otp", ""))
+        tenant = _tenant_of(user, asked["tenant"], amr) if asked.get("tenant") else None
+        if tenant is None and not user.is_platform_admin:
+            demands.refuse_password(memberships(user.pk))
         actions.signed_in(user, amr=amr)
         return Response(asdict(actions.open_family(user, tenant=tenant, amr=amr, device=device_of(request._request))))
 
@@ -75,11 +78,13 @@ def _authenticate(request: Request, email: str, password: str) -> User:
     return user
 
 
-def _tenant_of(user: User, slug: str) -> UUID:
-    found = next((member.tenant_id for member in memberships(user.pk) if member.tenant.slug == slug), None)
+def _tenant_of(user: User, slug: str, amr: str) -> UUID:
+    """The tenant of this address, where the sign-in brings what it asks for. Raises NotSignedIn, Forbidden."""
+    found = next((member for member in memberships(user.pk) if member.tenant.slug == slug), None)
     if found is None:
         raise NotSignedIn("You are no member of that tenant.", code="no_such_tenant")
-    return found
+    demands.check(found, amr=amr.split(), limited_to=None)
+    return found.tenant.pk
 
 
 class RefreshView(PublicView):
@@ -105,7 +110,7 @@ class SwitchView(PublicView):
         """A pair of tokens for another tenant of mine."""
         actions.check_no_key(request.context.credential)
         user: User = request.user  # type: ignore[assignment]
-        tenant = _my_tenant(user, SwitchSerializer.checked(request))
+        tenant = _my_tenant(user, SwitchSerializer.checked(request), request.context.amr)
         acting, device = request.context, device_of(request._request)
         made = actions.open_family(
             user, tenant=tenant, amr=" ".join(acting.amr), auth_time=acting.auth_time, device=device
@@ -113,11 +118,12 @@ class SwitchView(PublicView):
         return Response(asdict(made))
 
 
-def _my_tenant(user: User, asked: dict[str, Any]) -> UUID:
-    found = next((m.tenant_id for m in memberships(user.pk) if m.tenant.slug == asked["tenant"]), None)
+def _my_tenant(user: User, asked: dict[str, Any], amr: tuple[str, ...]) -> UUID:
+    found = next((member for member in memberships(user.pk) if member.tenant.slug == asked["tenant"]), None)
     if found is None:
         raise NotFound()
-    return found
+    demands.check(found, amr=amr, limited_to=None)
+    return found.tenant.pk
 
 
 class MeView(PublicView):

@@ -23,6 +23,7 @@ class AccountsConfig(AppConfig):
         from .audit_actions import ACTIONS
 
         register(ACTIONS)
+        self._how_people_sign_in()
         for order, (key, (title, icon)) in enumerate(PAGES.items()):
             page = SettingsPage(key, title, "settings.read", f"accounts:{key}", 10 + order, icon)
             slots.settings_pages.add(page)
@@ -31,7 +32,6 @@ class AccountsConfig(AppConfig):
         slots.probes.add(Probe("accounts.guessing", probes.guessing))
         slots.probes.add(Probe("accounts.sessions", probes.sessions))
         slots.probes.add(Probe("accounts.api_keys", probes.api_keys))
-        slots.probes.add(Probe("accounts.second_factor", probes.second_factor))
         slots.leaving.add(KEYS)
         slots.heartbeats.add(Heartbeat("accounts.limits", limits.forget_old))
         slots.heartbeats.add(Heartbeat("accounts.revocations", revocation.copy_to_cache))
@@ -43,3 +43,26 @@ class AccountsConfig(AppConfig):
         slots.tallies.add(Tally("accounts.members", "members", people.seats_taken))
         slots.tallies.add(Tally("accounts.invitations", "members", people.seats_kept))
         slots.has_second_factor = second_factor.is_set_up
+
+    def _how_people_sign_in(self) -> None:
+        """What single sign-on and the second factor give to other rooms."""
+        from apps.tenants.sealed import tenant_fields
+        from apps.tenants.slots import Banner, HomePanel, Probe, SealedFields, SettingsPage, slots
+
+        from . import factor_policy, probes, sealed
+        from .models import SsoConnection
+        from .sso import probes as sso
+        from .sso.models import PURPOSE
+
+        slots.settings_pages.add(
+            SettingsPage("sso", _("Single sign-on"), "settings.read", "accounts:sso", 51, "log-in")
+        )
+        slots.security_panels.add(
+            HomePanel("accounts.factor_policy", "settings/factor_policy.html", factor_policy.panel, 10)
+        )
+        slots.banners.add(Banner("accounts.factor_due", factor_policy.banner))
+        slots.probes.add(Probe("accounts.second_factor", probes.second_factor))
+        slots.probes.add(Probe("accounts.passkeys", probes.passkeys))
+        slots.probes.add(Probe("accounts.sso", sso.forged_answers))
+        slots.sealed.add(SealedFields("accounts.second_factors", sealed.factor_keys, sealed.reseal_factors))
+        slots.sealed.add(tenant_fields("accounts.sso", SsoConnection, "client_secret", PURPOSE))

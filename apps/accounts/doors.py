@@ -55,11 +55,13 @@ RULES: tuple[Rule, ...] = (
     _rule(r"/favicon\.ico\Z", Door.PUBLIC, "GET", "HEAD"),
     _rule(r"/account/(login|password/reset)(/|\Z)", Door.PUBLIC),
     _rule(r"/account/invitation/[A-Za-z0-9_-]{20,64}/\Z", Door.PUBLIC, "GET", "HEAD", "POST"),
+    _rule(r"/account/sso/([a-z0-9-]+/(callback/)?)?\Z", Door.PUBLIC, "GET", "HEAD", "POST"),
     _rule(r"/account/2fa/authenticate/\Z", Door.PUBLIC, "GET", "HEAD", "POST"),
     _rule(r"/account/support/leave/\Z", Door.PERSON_PAGE, "POST"),
     _rule(r"/account/(logout|start|again|sessions|password/change|reauthenticate)/\Z", Door.PERSON_PAGE),
     _rule(
-        r"/account/2fa/((reauthenticate|totp/activate|totp/deactivate|recovery-codes|recovery-codes/generate)/)?\Z",
+        r"/account/2fa/((reauthenticate|totp/activate|totp/deactivate|recovery-codes|recovery-codes/generate|webauthn|"
+        r"webauthn/add|webauthn/reauthenticate|webauthn/keys/[0-9a-f-]+/remove)/)?\Z",
         Door.PERSON_PAGE,
     ),
     # Forms that a tenant opened to anyone: the address names tenant and form, and nobody's identity is looked at.

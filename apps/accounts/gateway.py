@@ -27,6 +27,9 @@ from .answers import problem_answer
 from .doors import CLOSED, TENANT_PATH, Door, Rule, is_api, rule_of
 from .models import Member, SupportVisit, User
 from .revocation import refuse_revoked
+from .rules import SHOWN
+from .sso import demands
+from .sso import session as sso
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 ADMIN_POLICY = {"script-src": ["'self'"], "require-trusted-types-for": None, "trusted-types": None}
@@ -112,19 +115,21 @@ def _by_session(request: HttpRequest, door: Door) -> TenantContext:
     person = TenantContext(
         user=user.pk, credential="session", request_id=current().request_id, auth_time=auth_time, amr=amr
     )
+    found = TENANT_PATH.match(request.path_info) if door is Door.TENANT_PAGE else None
+    if found is not None:
+        visit = support.visit_of(request, user)
+        if visit is not None and visit.tenant.slug == found["slug"]:
+            sso.refuse_beyond(request, user, None)
+            return _as_visitor(request, visit, person)
+        if settings.SURFACE == "platform":
+            raise NotFound()
+        return _as_member(request, person, slug=found["slug"])
+    sso.refuse_beyond(request, user, None)
     if door is Door.PERSON_PAGE:
         return person
     if door is Door.PLATFORM_PAGE:
         return _platform(user, person)
-    found = TENANT_PATH.match(request.path_info)
-    if found is None:
-        raise NotFound()
-    visit = support.visit_of(request, user)
-    if visit is not None and visit.tenant.slug == found["slug"]:
-        return _as_visitor(request, visit, person)
-    if settings.SURFACE == "platform":
-        raise NotFound()
-    return _as_member(request, person, slug=found["slug"])
+    raise NotFound()
 
 
 def _by_token(request: HttpRequest, door: Door) -> TenantContext:
@@ -182,9 +187,11 @@ def _platform(user: User, person: TenantContext) -> TenantContext:
     if not settings.IS_DEMO and not second_factor.has_one(user):
         _escalation(user, "no_second_factor")
         raise Forbidden("Super Admins need a second factor: set one up at /account/2fa/ first.", code="second_factor")
-    if person.credential == "jwt" and not settings.IS_DEMO and len(person.amr) < 2:
-        _escalation(user, "token_without_second_factor")
-        raise Forbidden("This token was opened without your second factor.", code="second_factor")
+    if not settings.IS_DEMO and not SHOWN & set(person.amr):
+        _escalation(user, "second_factor_not_shown")
+        raise demands.FactorNeeded(
+            _("This sign-in was made without your second factor."), has_factor=True, by_provider=False
+        )
     return TenantContext(
         user=user.pk,
         platform=True,
@@ -216,6 +223,12 @@ def _as_member(request: HttpRequest, person: TenantContext, **tenant: Any) -> Te
         member = memberships.filter(**{f"tenant__{key}": value for key, value in tenant.items()}).first()
     if member is None:
         raise NotFound() if person.credential == "session" else NotSignedIn()
+    limited_to = None
+    if person.credential == "session":
+        sso.refuse_beyond(request, member.user, member.tenant_id)
+        limited_to = sso.limit(request, member.user)
+    if person.credential != "api_key":
+        demands.check(member, amr=person.amr, limited_to=limited_to)
     request.member, request.tenant, request.user = member, member.tenant, member.user  # type: ignore[attr-defined]
     return TenantContext(
         tenant=member.tenant_id,

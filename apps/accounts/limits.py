@@ -66,6 +66,7 @@ DOORS: tuple[tuple[re.Pattern[str], Limit], ...] = (
     (re.compile(r"/account/login/"), Limit("door.sign_in", 300, 60)),
     (re.compile(r"/account/2fa/authenticate/"), Limit("door.second_factor", 120, 60)),
     (re.compile(r"/account/password/reset/"), Limit("door.reset", 60, 60)),
+    (re.compile(r"/account/sso/"), Limit("door.sso", 120, 60)),
     (re.compile(r"/account/invitation/"), Limit("door.invitation", 120, 60)),
     (re.compile(r"/api/v1/auth/token\Z"), Limit("door.token", 600, 60)),
     (re.compile(r"/api/v1/auth/(refresh|revoke)\Z"), Limit("door.refresh", 1200, 60)),
@@ -94,7 +95,7 @@ def give_back(limit: Limit, subject: str) -> None:
 
 def spend_at_door(request: HttpRequest) -> None:
     """Count a request that brings no credential yet. Raises TooMany."""
-    if request.method != "POST" and not request.path_info.startswith("/account/invitation/"):
+    if request.method != "POST" and not request.path_info.startswith(("/account/invitation/", "/account/sso/")):
         return
     for pattern, limit in DOORS:
         if pattern.match(request.path_info):

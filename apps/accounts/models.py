@@ -101,6 +101,7 @@ class Member(TenantModel):
     user = models.ForeignKey(User, models.PROTECT, related_name="+")
     role = models.CharField(_("role"), max_length=16, choices=Role.choices)
     is_active = models.BooleanField(_("active"), default=True)
+    is_break_glass = models.BooleanField(_("may sign in past the provider"), default=False)
     joined_at = models.DateTimeField(_("joined"), default=clock.now, editable=False)
 
     objects: ClassVar[MemberManager] = MemberManager()
@@ -338,6 +339,17 @@ class Revocation(models.Model):
         indexes = [models.Index(fields=["key", "kind", "at"], name="accounts_revocation_key")]
 
 
+class RecoveryCode(models.Model):
+    """One code for the day when app and passkey are out of reach; only its salted hash is kept. Global, as its person."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    finds = models.CharField(max_length=4)
+    hashed = models.CharField(max_length=160)
+    made_at = models.DateTimeField(default=clock.now, editable=False)
+    used_at = models.DateTimeField(null=True)
+
+
 class SupportVisitQuerySet(TenantQuerySet["SupportVisit"]):
     def open(self) -> Self:
         """Neither left nor over."""
@@ -364,3 +376,6 @@ class SupportVisit(TenantModel):
     class Meta:
         verbose_name = _("support visit")
         verbose_name_plural = _("support visits")
+
+
+from .sso.models import SsoConnection, SsoDomain, SsoIdentity  # noqa: E402, F401  they name Member

@@ -10,8 +10,9 @@ from django.http import HttpRequest
 from apps.tenants.context import TenantContext, current, tenant_context
 from apps.tenants.slots import Recipient
 
-from .models import Invitation, Member
+from .models import Invitation, Member, User
 from .rules import Role
+from .sso.session import limit
 
 
 def actor_names(ids: set[UUID]) -> dict[UUID, str]:
@@ -39,9 +40,10 @@ def owners() -> list[Recipient]:
 def memberships_of(request: HttpRequest) -> list[Any]:
     """The tenants of the person who asks, for the tenant menu."""
     user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated:
+    if not isinstance(user, User):
         return []
-    return list(memberships(user.pk))
+    only = limit(request, user)
+    return [member for member in memberships(user.pk) if only is None or member.tenant_id == only]
 
 
 def memberships(user: UUID) -> list[Member]:

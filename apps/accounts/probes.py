@@ -8,8 +8,11 @@ from uuid import UUID
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.contrib.auth.hashers import identify_hasher, is_password_usable
 from django.db.models import Count, F, Q
 from django.utils.translation import gettext as _
+from fido2.server import Fido2Server
+from fido2.webauthn import PublicKeyCredentialRpEntity, UserVerificationRequirement
 
 from apps.tenants import clock
 from apps.tenants.context import NOBODY, current, tenant_context
@@ -17,7 +20,8 @@ from apps.tenants.ids import new_id
 from apps.tenants.slots import Finding
 
 from . import limits, revocation
-from .models import ApiKey, BrowserSession, Kept, Member, Revocation, RevokedKind
+from . import second_factor as second_factor_adapter
+from .models import ApiKey, BrowserSession, Kept, Member, RecoveryCode, Revocation, RevokedKind
 from .rules import MATRIX, PERMISSIONS, Role
 from .second_factor import SecondFactorAdapter
 from .tokens import Claims
@@ -30,6 +34,13 @@ SIGN_IN = (
     "/api/v1/auth/token",
     "/api/v1/auth/refresh",
 )
+MADE_UP = {
+    "id": "AAAA",
+    "rawId": "AAAA",
+    "type": "public-key",
+    "response": {"clientDataJSON": "e30", "authenticatorData": "A" * 50, "signature": "AAAA"},
+    "clientExtensionResults": {},
+}
 
 
 def revoked() -> Finding:
@@ -61,13 +72,37 @@ def second_factor() -> Finding:
     adapter = SecondFactorAdapter()
     count = 0
     with tenant_context(NOBODY):
-        for found in Authenticator.objects.filter(type__in=["totp", "recovery_codes"])[:PROBED]:
-            kept = found.data.get("secret") or found.data.get("seed") or ""
+        for found in Authenticator.objects.filter(type="totp")[:PROBED]:
+            kept = found.data.get("secret") or ""
             if adapter.decrypt(kept) == kept:
                 return Finding(False, _("A secret is stored in the clear."))
             count += 1
+        for code in RecoveryCode.objects.all()[:PROBED]:
+            if not is_password_usable(code.hashed) or identify_hasher(code.hashed) is None:
+                return Finding(False, _("A recovery code is not hashed."))
+            count += 1
     demo = " " + _("This is a demo: Super Admins get in without one.") if settings.IS_DEMO else ""
-    return Finding(True, _("%(n)s stored secrets looked at, all encrypted.") % {"n": count} + demo)
+    return Finding(
+        True, _("%(n)s stored secrets looked at: apps encrypted, recovery codes hashed.") % {"n": count} + demo
+    )
+
+
+def passkeys() -> Finding:
+    """Begin a sign-in by passkey as our page would, and see that a made-up answer to it is refused; read what is stored."""
+    host = settings.PUBLIC_URL.split("://", 1)[-1].split("/", 1)[0].rsplit(":", 1)[0]
+    server = Fido2Server(PublicKeyCredentialRpEntity(id=host, name="Orkestra"))
+    options, state = server.authenticate_begin(user_verification=UserVerificationRequirement.PREFERRED)
+    try:
+        server.authenticate_complete(state, [], MADE_UP)
+        return Finding(False, _("A made-up passkey was taken."))
+    except ValueError:
+        pass
+    with tenant_context(NOBODY):
+        kept = [row.wrap().authenticator_data for row in Authenticator.objects.filter(type="webauthn")[:PROBED]]
+    whole = all(data.credential_data is not None for data in kept)
+    fits = options.public_key.rp_id == host and second_factor_adapter.passkeys_work()
+    text = _("A made-up passkey was refused just now; %(n)s stored ones can be read, for %(host)s.")
+    return Finding(whole and fits, text % {"n": len(kept), "host": host})
 
 
 def guessing() -> Finding:

@@ -51,3 +51,7 @@ MATRIX: dict[Role, frozenset[str]] = {Role.OWNER: OWNER, Role.MEMBER: MEMBER, Ro
 def permissions_of(role: str) -> frozenset[str]:
     """What the role may do at most; nothing for a role that is not in the matrix."""
     return MATRIX.get(Role(role), frozenset()) if role in Role.values else frozenset()
+
+
+# `amr` of a session or a token in which a second factor was shown, here or at a provider that is trusted for it.
+SHOWN = frozenset({"otp", "kba", "hwk", "mfa"})

@@ -13,11 +13,12 @@ from django.urls import reverse
 
 from . import second_factor
 from .models import User
+from .sso import session as sso
 
 TYPED = "orkestra_typed"
 MOST_TYPED = 64 * 1024
 NOT_KEPT = ("csrfmiddlewaretoken", "password", "secret", "code", "otp")
-METHODS = {"password": "pwd", "socialaccount": "fed"}
+METHODS = {"password": "pwd", "sso": "fed"}
 SECOND = {"totp": "otp", "recovery_codes": "kba", "webauthn": "hwk"}
 
 
@@ -32,6 +33,7 @@ def authentication_of(request: HttpRequest, user: User) -> tuple[datetime | None
     if not counted:
         return None, ()
     names = [SECOND.get(str(one.get("type")), METHODS.get(str(one.get("method")), "")) for one in records]
+    names += ["mfa" for one in records if one.get("method") == sso.METHOD and one.get("factor")]
     moment = datetime.fromtimestamp(max(float(one["at"]) for one in counted), UTC)
     return moment, tuple(dict.fromkeys(name for name in names if name))
 
@@ -45,8 +47,18 @@ def ask_again(request: HttpRequest) -> HttpResponse:
     elif request.method not in {"GET", "HEAD"}:
         target = reverse("account_start")
     user: User = request.user  # type: ignore[assignment]
-    page = "mfa_reauthenticate" if second_factor.has_one(user) else "account_reauthenticate"
+    opened = sso.opened_by(request, user)
+    if opened is not None and not second_factor.has_one(user):
+        place = reverse("account_sso_start", kwargs={"pk": opened.connection})
+        return redirect(f"{place}?{urlencode({'again': 1, 'next': target})}")
+    page = _page_of(user)
     return redirect(f"{reverse(page)}?{urlencode({'next': target})}")
+
+
+def _page_of(user: User) -> str:
+    if second_factor.has_app(user.pk):
+        return "mfa_reauthenticate"
+    return "mfa_reauthenticate_webauthn" if second_factor.has_one(user) else "account_reauthenticate"
 
 
 def again(request: HttpRequest) -> HttpResponse:

@@ -1,8 +1,9 @@
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from . import key_views
+from . import factor_policy, key_views
 from . import settings_views as views
+from .sso import settings_views as sso
 
 app_name = "accounts"
 urlpatterns = [
@@ -13,6 +14,12 @@ urlpatterns = [
     path("settings/invitations/<uuid:pk>/", require_POST(views.withdraw_invitation), name="invitation"),
     path("settings/teams/", views.teams, name="teams"),
     path("settings/teams/<uuid:pk>/", views.team, name="team"),
+    path("settings/sso/", sso.overview, name="sso"),
+    path("settings/sso/add/", sso.add, name="sso_add"),
+    path("settings/sso/only/", sso.only, name="sso_only"),
+    path("settings/sso/<uuid:pk>/", sso.connection, name="sso_connection"),
+    path("settings/sso/domains/<uuid:pk>/", sso.domain, name="sso_domain"),
+    path("settings/security/second-factor/", factor_policy.change, name="factor_policy"),
     path("settings/roles/", views.roles, name="roles"),
     path("settings/api-keys/", key_views.api_keys, name="api-keys"),
     path("settings/api-keys/<uuid:pk>/", require_POST(key_views.revoke), name="api-key"),

@@ -24,6 +24,7 @@ from .inputs import JoinInput
 from .limits import TooMany
 from .models import User
 from .people import memberships_of
+from .sso.session import limit
 
 TRY_AGAIN_SECONDS = 60
 log = structlog.get_logger(__name__)
@@ -47,6 +48,8 @@ def invitation(request: HttpRequest, word: str) -> HttpResponse:
     except NotFound:
         return render(request, "account/invitation_gone.html", status=404)
     user = request.user if isinstance(request.user, User) else None
+    if user is not None and limit(request, user) is not None:
+        user = None  # a provider of one tenant says nothing about who joins another
     sent = request.POST if request.method == "POST" else None
     asked = Form(sent) if invited.is_known else JoinInput(sent)
     if request.method == "POST" and asked.is_valid() and (user or not invited.is_known):

@@ -7,12 +7,17 @@ class CommsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.audit.catalogue import register
+        from apps.tenants.sealed import global_fields, tenant_fields
         from apps.tenants.slots import Dependency, slots
 
+        from .actions import endpoints, inbox
         from .audit_actions import ACTIONS
         from .mail_server import check
+        from .models import InboundEvent, WebhookSecret
         from .panels import fill_slots
 
         register(ACTIONS)
         fill_slots()
+        slots.sealed.add(tenant_fields("comms.webhook_secrets", WebhookSecret, "sealed", endpoints.PURPOSE))
+        slots.sealed.add(global_fields("comms.inbound_webhooks", InboundEvent, "sealed", inbox.PURPOSE))
         slots.dependencies.add(Dependency("mail", check))

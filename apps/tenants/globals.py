@@ -26,7 +26,7 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
             "The list of tenants itself; a policy shows each only to its members.",
             app="SELECT, INSERT, UPDATE",
             platform="SELECT, INSERT, UPDATE",
-            policies=("tenant", "read_across", "platform_write", "own_tenants", "by_address"),
+            policies=("tenant", "read_across", "platform_write", "own_tenants", "by_address", "by_provider"),
         ),
         GlobalTable(
             "tenants_contextkey",
@@ -88,6 +88,12 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
             app="SELECT, INSERT, UPDATE",
             policies=("inbox", "read_across"),
         ),
+        GlobalTable(
+            "accounts_recoverycode",
+            "A person's recovery codes, salted hashes only; the same policy as accounts_user.",
+            app=ALL,
+            policies=("people", "read_across"),
+        ),
         GlobalTable("account_emailconfirmation", "allauth's pending confirmations; keys only.", app=ALL),
         GlobalTable(
             "operations_alarm",
@@ -129,5 +135,6 @@ DEFINER_FUNCTIONS: dict[str, str] = {
     "orkestra_public_form": "Finds a published form that is open to anyone by its address, before a tenant is known.",
     "orkestra_receipt": "Finds what a stranger sent by the hash of their private link, before a tenant is known.",
     "orkestra_api_key": "Finds a living API key by its hash, before a tenant is known.",
+    "orkestra_sso": "Finds a tenant's identity provider by its id, the tenant's address or a proven mail domain.",
     "orkestra_invitation": "Finds an open invitation by the hash of its link, before a tenant is known.",
 }

@@ -39,6 +39,8 @@ class Tenant(models.Model):
     name = models.CharField(_("name"), max_length=200)
     timezone = models.CharField(_("time zone"), max_length=64, default="UTC")
     is_active = models.BooleanField(_("active"), default=True)
+    is_sso_only = models.BooleanField(_("single sign-on only"), default=False)
+    factor_required_from = models.DateTimeField(_("second factor required from"), null=True)
     created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
 
     class Meta:

@@ -124,6 +124,15 @@ class Banner:
 
 
 @dataclass(frozen=True)
+class SealedFields:
+    """Fields of a room that are stored encrypted: `names` tells which keys they need, `reseal` takes the newest."""
+
+    key: str
+    names: Callable[[], set[str]]
+    reseal: Callable[[], int]
+
+
+@dataclass(frozen=True)
 class Heartbeat:
     """What the worker does again and again beside its jobs, about every second."""
 
@@ -273,9 +282,11 @@ class Slots:
     settings_pages: Slot[SettingsPage] = field(default_factory=Slot)
     navigation: Slot[NavigationItem] = field(default_factory=Slot)
     home_panels: Slot[HomePanel] = field(default_factory=Slot)
+    security_panels: Slot[HomePanel] = field(default_factory=Slot)
     task_panels: Slot[TaskPanel] = field(default_factory=Slot)
     usage_meters: Slot[UsageMeter] = field(default_factory=Slot)
     probes: Slot[Probe] = field(default_factory=Slot)
+    sealed: Slot[SealedFields] = field(default_factory=Slot)
     heartbeats: Slot[Heartbeat] = field(default_factory=Slot)
     gates: Slot[Gate] = field(default_factory=Slot)
     banners: Slot[Banner] = field(default_factory=Slot)

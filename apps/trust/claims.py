@@ -223,13 +223,36 @@ CLAIMS: tuple[Claim, ...] = (
         "mfa",
         _("Second factor"),
         _(
-            "An authenticator app protects pages and API tokens alike: each code is good once, secrets are stored "
-            "encrypted, and outside the demo no Super Admin gets in without one."
+            "An authenticator app protects pages and API tokens alike: each code is good once, held by the database; "
+            "secrets are stored encrypted and recovery codes as salted hashes. A tenant may require a second factor of each "
+            "member, and outside the demo no Super Admin gets in without showing one."
         ),
         True,
         "accounts.second_factor",
-        ("apps/accounts/second_factor.py", "apps/accounts/gateway.py"),
-        ("tests/api/test_second_factor.py",),
+        ("apps/accounts/second_factor.py", "apps/accounts/gateway.py", "apps/accounts/factor_policy.py"),
+        ("tests/api/test_second_factor.py", "tests/api/test_every_door.py"),
+    ),
+    Claim(
+        "passkeys",
+        _("Passkeys"),
+        _("A passkey of a device or a security key can be the second factor; it is asked for after the password."),
+        True,
+        "accounts.passkeys",
+        ("apps/accounts/second_factor.py", "static/js/passkeys.js"),
+        ("tests/browser/test_passkeys.py",),
+    ),
+    Claim(
+        "sso",
+        _("Single sign-on"),
+        _(
+            "A tenant's own OpenID Connect provider opens that tenant and no other. Each answer is bound to the browser by "
+            "state, PKCE and nonce; issuer, audience, time and signature are compared, and only keys that the provider alone "
+            "holds count. An address lets somebody join only in a domain proven by its DNS."
+        ),
+        True,
+        "accounts.sso",
+        ("apps/accounts/sso/provider.py", "apps/accounts/sso/rules.py", "apps/accounts/sso/session.py"),
+        ("tests/attack/test_identity_providers.py", "tests/api/test_sso.py", "tests/api/test_sso_settings.py"),
     ),
     Claim(
         "flags",
@@ -307,8 +330,6 @@ CLAIMS: tuple[Claim, ...] = (
         ("tests/attack/test_the_signed_context.py",),
     ),
     Claim("csp_reports", _("CSP reports"), _("Violations of the policy are not collected.")),
-    Claim("sso", _("Single sign-on"), _("People sign in by e-mail and password, and no identity provider is asked.")),
-    Claim("passkeys", _("Passkeys"), _("The second factor is an authenticator app; passkeys are not taken.")),
     Claim(
         "observability",
         _("Logs, metrics and alerts"),

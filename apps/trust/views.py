@@ -101,6 +101,10 @@ def security_settings(request: PageRequest, tenant: str) -> HttpResponse:
         "faults": catalogue.faults(),
         "checked": [check(claim) for claim in claims.live()],
         "at": clock.now(),
+        "panels": [
+            render_to_string(panel.template, {**panel.context(request), "tenant": request.tenant}, request=request)
+            for panel in slots.security_panels
+        ],
     }
     return page(request, "trust/settings.html", context)
 

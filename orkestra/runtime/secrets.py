@@ -38,6 +38,12 @@ def audit_key(folder: Path) -> Path:
     return _ed25519(folder / "audit.pem")
 
 
+def encryption_key(folder: Path) -> Path:
+    """The file of the keys that encrypt stored secrets, newest first."""
+    secret(folder, "encryption")
+    return folder / "encryption"
+
+
 def _ed25519(path: Path) -> Path:
     if not path.exists():
         key = Ed25519PrivateKey.generate()

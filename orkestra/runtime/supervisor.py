@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from orkestra.settings.config import Config
 
@@ -21,8 +22,13 @@ from .home import PROJECT, Account, Home, Stop, can_run_project, find
 from .postgres import Postgres, binaries
 from .process import Child, Interrupted, run_to_end
 from .screen import say, step
-from .secrets import audit_key, keep, secret, signing_key
+from .secrets import audit_key, encryption_key, keep, secret, signing_key
 
+KEYS = {
+    "ORKESTRA_SIGNING_KEY": signing_key,
+    "ORKESTRA_AUDIT_KEY": audit_key,
+    "ORKESTRA_ENCRYPTION_KEY": encryption_key,
+}
 WEB_WORKERS = 2
 WEB_THREADS = 4
 READY_SECONDS = 60
@@ -99,13 +105,9 @@ class Supervisor:
         written = servers | {"ORKESTRA_PORT": str(self.port)}
         if not self._gives("ORKESTRA_SECRET_KEY"):
             written["ORKESTRA_SECRET_KEY"] = secret(folder, "django")
-        for name, make in (("ORKESTRA_SIGNING_KEY", signing_key), ("ORKESTRA_AUDIT_KEY", audit_key)):
+        for name, make in KEYS.items():
             if not self._gives(name):
-                path = make(folder)
-                written[f"{name}_FILE"] = str(path)
-                if self.account:
-                    os.chmod(folder, 0o711)
-                    os.chown(path, self.account.uid, self.account.gid)
+                written[f"{name}_FILE"] = self._lend(make(folder))
         keep(self.home.environment_file, "".join(f"{key}={value}\n" for key, value in written.items()))
         return {
             **self.given,
@@ -133,6 +135,13 @@ class Supervisor:
         self._launch(
             Child("metrics", command, self.home.root / "log" / "metrics.log", self.account, environment, PROJECT)
         )
+
+    def _lend(self, path: Path) -> str:
+        """Let whoever runs the web read a secret that is a file; its address."""
+        if self.account:
+            os.chmod(path.parent, 0o711)
+            os.chown(path, self.account.uid, self.account.gid)
+        return str(path)
 
     @property
     def embedded(self) -> bool:

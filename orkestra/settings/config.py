@@ -45,6 +45,10 @@ VARIABLES: tuple[Variable, ...] = (
         "Ed25519 private key (PEM) that signs audit checkpoints; older ones may follow",
         secret=True,
     ),
+    Variable(
+        "ORKESTRA_ENCRYPTION_KEY", "keys of stored secrets, newest first; else one of the secret key", secret=True
+    ),
+    Variable("ORKESTRA_DNS", "name server that proves mail domains, host:port; else the system's"),
     Variable("ORKESTRA_SECURITY_CONTACT", "address in security.txt", "security@orkestra.ai"),
     Variable("ORKESTRA_DISCLOSURE_TENANT", "tenant whose public form takes vulnerability reports", "orkestra"),
     Variable("ORKESTRA_TRUSTED_PROXIES", "how many proxies stand in front", "0"),
@@ -107,6 +111,12 @@ class Config:
         if value := self.written.get(name):
             return value, f"{self.home}/run/environment"
         return variable.default, "default"
+
+    def path(self, name: str) -> str:
+        """The file that a variable's value comes from; empty where it stands in the environment itself."""
+        if self.environment.get(name):
+            return ""
+        return self.environment.get(f"{name}_FILE") or self.written.get(f"{name}_FILE") or ""
 
     def text(self, name: str) -> str:
         return self.find(name)[0]

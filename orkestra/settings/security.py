@@ -47,7 +47,12 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 MFA_ADAPTER = "apps.accounts.second_factor.SecondFactorAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_SUPPORTED_TYPES = ["totp", "webauthn"]  # recovery codes are ours: allauth keeps them as a seed
+MFA_WEBAUTHN_USER_VERIFICATION = "preferred"
+MFA_FORMS = {
+    "authenticate": "apps.accounts.factor_forms.CodeForm",
+    "reauthenticate": "apps.accounts.factor_forms.CodeAgainForm",
+}
 MFA_TOTP_ISSUER = "Orkestra"
 MFA_TOTP_TOLERANCE = 0  # with a tolerance, a used code would be good once more in the next period
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses come from invitations, and sign-in is by them

@@ -5,8 +5,16 @@ from .families import Pair, end_families, end_family, open_family, revoke, rotat
 from .invitations import Invited, accept, invite, look_at, resend_invitation, withdraw_invitation
 from .leaving import deactivate
 from .members import change_role, leave_team, reactivate, rename_team, ties_of
-from .people import add_member, change_tenant, create_person, create_team, create_tenant, join_team
-from .sessions import end_sessions, password_changed, reset_asked, sign_in_refused, signed_in, signed_out
+from .people import add_member, change_tenant, create_person, create_team, create_tenant, join_team, require_factor
+from .sessions import (
+    end_sessions,
+    factor_changed,
+    password_changed,
+    reset_asked,
+    sign_in_refused,
+    signed_in,
+    signed_out,
+)
 from .signing import rotate_signing_key
 
 __all__ = [
@@ -26,6 +34,7 @@ __all__ = [
     "end_families",
     "end_family",
     "end_sessions",
+    "factor_changed",
     "find_api_key",
     "invite",
     "join_team",
@@ -36,6 +45,7 @@ __all__ = [
     "password_changed",
     "reactivate",
     "rename_team",
+    "require_factor",
     "resend_invitation",
     "reset_asked",
     "revoke",

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apps.audit.actions import record
 from apps.billing import actions as billing
-from apps.tenants.context import NOBODY, as_system, tenant_context
+from apps.tenants import clock
+from apps.tenants.context import NOBODY, as_system, current, tenant_context
 from apps.tenants.ids import new_id
 from apps.tenants.models import Tenant
 from apps.tenants.refusals import Refused
 
 from ..models import Member, Team, TeamMember, User
-from ..rules import Role
+from ..rules import SHOWN, Role
 
 
 def create_person(*, email: str, name: str, password: str | None, is_platform_admin: bool = False) -> User:
@@ -41,6 +45,23 @@ def change_tenant(tenant: Tenant, *, name: str, timezone: str, by: Member) -> Te
     tenant.name, tenant.timezone = name, timezone
     tenant.save()
     record("tenant.changed", tenant, facts={"name": name, "timezone": timezone, "before": before})
+    return tenant
+
+
+@transaction.atomic
+def require_factor(tenant: Tenant, *, days: int | None, by: Member) -> Tenant:
+    """Ask every member for a second factor in so many days, 0 for at once, or of nobody any more (None).
+
+    Raises Refused where whoever asks for it has not shown one: they would be the first to be out.
+    """
+    if days is not None and not SHOWN & set(current().amr):
+        raise Refused(_("Sign in with a second factor first: without one you would be the first to be out."))
+    begins = None if days is None else clock.now() + timedelta(days=days)
+    if begins and tenant.factor_required_from and tenant.factor_required_from < begins:
+        begins = tenant.factor_required_from  # asking again gives nobody more time
+    tenant.factor_required_from = begins
+    tenant.save(update_fields=["factor_required_from"])
+    record("factor.required", tenant, facts={"from": begins.isoformat() if begins else None})
     return tenant
 
 

@@ -11,20 +11,24 @@ from apps.audit.actions import record
 from apps.tenants.context import TenantContext, as_system, current, tenant_context
 from apps.tenants.models import PLATFORM_TENANT_ID
 
-from ..models import BrowserSession, User
+from ..models import BrowserSession, Member, User
 from ..people import memberships
 from ..sessions import public_name
 from .families import end_families
 
 
-def signed_in(user: User, *, amr: str = "pwd") -> None:
-    """Record that a person opened a session."""
-    _everywhere("session.opened", user, facts={"amr": amr})
+def signed_in(user: User, *, amr: str = "pwd", only: UUID | None = None) -> None:
+    """Record that a person opened a session; `only` names the tenant whose provider opened it."""
+    _everywhere("session.opened", user, facts={"amr": amr}, only=only)
+    for member in memberships(user.pk):
+        if member.is_break_glass and member.tenant.is_sso_only and only is None:
+            with tenant_context(_of(user, member)), transaction.atomic():
+                record("sso.passed_by", user, facts={"amr": amr})
 
 
-def signed_out(user: User) -> None:
+def signed_out(user: User, *, only: UUID | None = None) -> None:
     """Record that a person closed their session."""
-    _everywhere("session.closed", user)
+    _everywhere("session.closed", user, only=only)
 
 
 def password_changed(user: User, *, but: str = "") -> None:
@@ -47,6 +51,11 @@ def end_sessions(user: UUID, *, but: str = "", only: str = "") -> int:
     return len(keys)
 
 
+def factor_changed(user: User, action: str, facts: dict[str, str | int] | None = None) -> None:
+    """Record that a person set up, gave up or renewed something of their second factor."""
+    _everywhere(action, user, facts)
+
+
 def reset_asked(user: User) -> None:
     """Record that somebody asked for a reset link for this person."""
     _everywhere("password.reset_asked", user)
@@ -59,14 +68,19 @@ def sign_in_refused(email: str) -> None:
         record("session.refused", facts={"email_sha256": digest}, outcome="refused")
 
 
-def _everywhere(action: str, user: User, facts: dict[str, str | int] | None = None) -> None:
-    """One entry in each of the person's tenants; in the platform's log where there is none."""
-    found = memberships(user.pk)
-    places: list[tuple[UUID | None, UUID | None]] = [(member.tenant_id, member.pk) for member in found]
-    places = places or [(PLATFORM_TENANT_ID, None)]
-    for tenant, member in places:
-        context = TenantContext(
-            tenant=tenant, user=user.pk, member=member, credential="session", request_id=current().request_id
-        )
+def _everywhere(action: str, user: User, facts: dict[str, str | int] | None = None, only: UUID | None = None) -> None:
+    """One entry in each of the person's tenants, or in the one; in the platform's log where there is none."""
+    found = [member for member in memberships(user.pk) if only in {None, member.tenant_id}]
+    for context in [_of(user, member) for member in found] or [_of(user, None)]:
         with tenant_context(context), transaction.atomic():
             record(action, user, facts=facts or {})
+
+
+def _of(user: User, member: Member | None) -> TenantContext:
+    return TenantContext(
+        tenant=member.tenant_id if member else PLATFORM_TENANT_ID,
+        user=user.pk,
+        member=member.pk if member else None,
+        credential="session",
+        request_id=current().request_id,
+    )

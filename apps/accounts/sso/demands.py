@@ -1,0 +1,75 @@
+"""What a tenant asks of a sign-in beyond membership: its own provider, a second factor. Asked at each request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.tenants import clock
+from apps.tenants.context import as_system
+from apps.tenants.models import Tenant
+from apps.tenants.refusals import Forbidden
+
+from .. import second_factor
+from ..models import Member
+from ..rules import SHOWN
+from . import rules
+from .models import SsoDomain
+
+
+class ProviderNeeded(Forbidden):
+    code, title = "sso_required", _("This organisation signs in by its own provider")
+    page: ClassVar[str] = "account/provider_needed.html"
+
+
+class FactorNeeded(Forbidden):
+    code, title = "second_factor", _("This organisation asks for a second factor")
+    page: ClassVar[str] = "account/factor_needed.html"
+
+
+def check(member: Member, *, amr: Iterable[str], limited_to: UUID | None) -> None:
+    """Raise ProviderNeeded or FactorNeeded where this sign-in does not bring what the member's tenant asks for."""
+    tenant = member.tenant
+    if tenant.is_sso_only and limited_to != tenant.pk and must_use_provider(member, amr):
+        raise _provider_needed(tenant)
+    if factor_is_due(tenant) and not SHOWN & set(amr):
+        raise FactorNeeded(
+            _("%(name)s asks each member for a second factor, and this sign-in has none.") % {"name": tenant.name},
+            tenant=tenant.slug,
+            by_provider=limited_to is not None,
+            has_factor=second_factor.is_set_up(member.user_id),
+        )
+
+
+def must_use_provider(member: Member, amr: Iterable[str] = ()) -> bool:
+    """Whether only the provider lets this member in; an owner kept for emergencies passes with a second factor."""
+    if not member.tenant.is_sso_only or (member.is_break_glass and SHOWN & set(amr)):
+        return False
+    with as_system(member.tenant.pk):
+        return SsoDomain.objects.verified().filter(domain=rules.domain_of(member.email)).exists()
+
+
+def factor_is_due(tenant: Tenant) -> bool:
+    """Whether the time to set one up is over."""
+    return tenant.factor_required_from is not None and tenant.factor_required_from <= clock.now()
+
+
+def only_provider_of(memberships: list[Member]) -> Member | None:
+    """One of these where none of them can be got into without its provider: then a password would open nothing."""
+    if memberships and all(must_use_provider(member, SHOWN) for member in memberships):
+        return memberships[0]
+    return None
+
+
+def refuse_password(memberships: list[Member]) -> None:
+    """Raise ProviderNeeded where a right password would open nothing; said only after the password was right."""
+    if (member := only_provider_of(memberships)) is not None:
+        raise _provider_needed(member.tenant)
+
+
+def _provider_needed(tenant: Tenant) -> ProviderNeeded:
+    text = _("Members with your address get into %(name)s by its identity provider only.") % {"name": tenant.name}
+    return ProviderNeeded(text, tenant=tenant.slug)
