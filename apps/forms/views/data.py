@@ -91,7 +91,7 @@ def discard(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
 def stored() -> list[Kept]:
     """Every kind of thing that this tenant has, counted now."""
     files = Attachment.objects.aggregate(size=Sum("size"))["size"] or 0
-    forever = _("as long as the tenant; nobody can change or delete it")
+    forever = _("as long as the tenant; Orkestra can neither change nor delete it")
     return [
         Kept(_("Members"), Member.objects.count(), _("shut out, never deleted: the log and decisions name them")),
         Kept(_("Teams"), Team.objects.count(), _("as long as the tenant")),
