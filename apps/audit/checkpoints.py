@@ -41,6 +41,8 @@ ADD_CHECKPOINT = """
 ADD_LEAF = """
     INSERT INTO audit_instanceleaf (tenant_id, id, seq, leaf, about, checkpoint) VALUES (%s, %s, %s, %s, %s, %s)"""
 
+ADD_INCARNATION = "INSERT INTO audit_incarnation (tenant_id, id, number, opened_at) VALUES (%s, %s, %s, %s)"
+
 
 class NotSigned(Exception):
     """The head was not signed, because it does not continue what was signed; the message tells what differs."""
@@ -172,6 +174,19 @@ def _sign(cursor: Any, log: Log, head: Head, place: int | None) -> Checkpoint:
     values = [made.tenant_id, made.pk, log, made.size, made.root, made.origin, made.note, place, made.made_at]
     cursor.execute(ADD_CHECKPOINT, values)
     return made
+
+
+def open_incarnation(number: int) -> None:
+    """Let every log go on under origins that carry this number; what is signed from now on is another log to verifiers."""
+    with as_system(PLATFORM_TENANT_ID), transaction.atomic(using=ALIAS), connections[ALIAS].cursor() as cursor:
+        cursor.execute(LOCK_INSTANCE)
+        cursor.execute(ADD_INCARNATION, [PLATFORM_TENANT_ID, new_id(), number, clock.now()])
+
+
+def instance_size() -> int:
+    """How many checkpoints of tenants there are."""
+    with as_system(PLATFORM_TENANT_ID), connections[ALIAS].cursor() as cursor:
+        return _instance_size(cursor)
 
 
 def _instance_size(cursor: Any) -> int:

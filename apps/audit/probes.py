@@ -8,8 +8,12 @@ from django.utils.translation import ngettext
 
 from apps.tenants.context import as_system, current
 from apps.tenants.models import PLATFORM_TENANT_ID
-from apps.tenants.slots import Finding
+from apps.tenants.slots import Finding, slots
 
+from . import keys, note
+from .checkpoints import NotSigned, newest_checkpoint
+from .proofs import witnessed
+from .storage import MissingHash
 from .verify import recent_verification
 
 
@@ -29,6 +33,32 @@ def chain() -> Finding:
         "%(n)s entry, whole from the first to the last", "%(n)s entries, whole from the first to the last", found.sealed
     )
     return Finding(True, text % {"n": found.sealed})
+
+
+def signed() -> Finding:
+    """The newest signed head of the log in force verifies, stands in the instance log, and is kept outside the database."""
+    if current().tenant is None:
+        with as_system(PLATFORM_TENANT_ID):
+            return signed()
+    made = newest_checkpoint()
+    if made is None:
+        return Finding(None, _("Nothing is signed yet; the worker signs within half a minute."))
+    try:
+        anchors = slots.anchored()
+        note.open_note(made.note, keys.verifiers(made.origin))
+        whole = witnessed(made)
+    except (NotSigned, note.BadNote, MissingHash) as fault:
+        return Finding(False, str(fault))
+    if whole is None:
+        return Finding(
+            False, _("The newest checkpoint is not in the log of all checkpoints, or that may not be signed.")
+        )
+    if not anchors:
+        return Finding(None, _("Signed, and no anchor is kept outside the database yet."))
+    text = _(
+        "%(n)s entries are signed; %(places)s places outside the database hold a head of the log of all checkpoints."
+    )
+    return Finding(True, text % {"n": made.size, "places": len(anchors)})
 
 
 def append_only() -> Finding:

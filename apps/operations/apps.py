@@ -20,11 +20,13 @@ class OperationsConfig(AppConfig):
         from apps.audit.catalogue import register
         from apps.tenants.slots import Heartbeat, Probe, Watcher, slots
 
-        from . import errors, observe
+        from . import anchors, errors, observe
         from .alarms import keeper
         from .probes import backups, observability
 
         register(ACTIONS)
+        slots.anchored = anchors.anchored
+        slots.heartbeats.add(Heartbeat("operations.anchors", anchors.beat))
         slots.probes.add(Probe("operations.backup", backups))
         slots.probes.add(Probe("operations.observability", observability))
         slots.watchers.add(Watcher("operations.alarms", keeper.hear))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, Min, OuterRef, Q
+from django.db.models import Count, Min, Q
 from procrastinate.contrib.django.models import ProcrastinateEvent, ProcrastinateJob
 
-from apps.audit.models import Entry, Seal
+from apps.audit.models import Entry, Waiting
 from apps.comms.models import OutboxMessage, OutboxState
 from apps.tenants import clock, measures
 from apps.tenants.context import NOBODY, TenantContext, tenant_context
@@ -85,8 +85,8 @@ def _jobs() -> None:
 
 
 def _unsealed() -> None:
-    sealed = Seal.objects.filter(tenant_id=OuterRef("tenant_id"), entry_id=OuterRef("pk"))
-    measures.UNSEALED_OLDEST.set(_age(Entry.objects.filter(~Exists(sealed)).aggregate(at=Min("time"))["at"]))
+    waiting = Waiting.objects.values("pk")
+    measures.UNSEALED_OLDEST.set(_age(Entry.objects.filter(pk__in=waiting).aggregate(at=Min("time"))["at"]))
 
 
 def _alarms() -> None:

@@ -57,6 +57,18 @@ CLAIMS: tuple[Claim, ...] = (
         ("tests/unit/test_audit.py",),
     ),
     Claim(
+        "signed_log",
+        _("Signed and anchored log"),
+        _(
+            "The head of every log is signed by a key that is not in the database, and kept outside the database; a changed "
+            "sealed entry, a cut end or an old backup in force is found against it, and one file verifies an export without us."
+        ),
+        True,
+        "audit.signed",
+        ("apps/audit/checkpoints.py", "apps/operations/anchors.py", "scripts/orkestra_verify.py"),
+        ("tests/attack/test_the_audit_log.py", "tests/faults/test_anchors.py", "tests/unit/test_the_verifier.py"),
+    ),
+    Claim(
         "append_only",
         _("Append-only log"),
         _("The app's database role can add audit entries and can neither change, delete nor number them."),
@@ -346,11 +358,6 @@ CLAIMS: tuple[Claim, ...] = (
             "orkestra/settings/logs.py",
         ),
         ("tests/faults/test_alarms.py", "tests/runtime/test_metrics.py", "tests/unit/test_logs.py"),
-    ),
-    Claim(
-        "signed_log",
-        _("Signed and anchored log"),
-        _("The chain's head is not signed or kept elsewhere: a database administrator could rewrite all of it."),
     ),
 )
 

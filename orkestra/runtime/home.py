@@ -73,7 +73,7 @@ class Home:
                 f"The user {self.account.name}, as which PostgreSQL runs, cannot enter {self.root}: "
                 "choose an ORKESTRA_HOME that is not below a closed folder, such as /var/lib/orkestra."
             )
-        for name in ("secrets", "log", "files", "tmp", "static"):
+        for name in ("secrets", "log", "files", "tmp", "static", "anchors"):
             self.folder(name)
         run = self.folder("run")
         if self.account:

@@ -105,6 +105,8 @@ class Supervisor:
         written = servers | {"ORKESTRA_PORT": str(self.port)}
         if not self._gives("ORKESTRA_SECRET_KEY"):
             written["ORKESTRA_SECRET_KEY"] = secret(folder, "django")
+        if not self._gives("ORKESTRA_AUDIT_ANCHORS"):
+            written["ORKESTRA_AUDIT_ANCHORS"] = (self.home.root / "anchors").as_uri()
         for name, make in KEYS.items():
             if not self._gives(name):
                 written[f"{name}_FILE"] = self._lend(make(folder))
@@ -162,7 +164,7 @@ class Supervisor:
         """Files, uploads in progress, static files and counters belong to whoever runs the web; counters start anew."""
         metrics.emptied(self.home.root / "metrics")
         if self.account:
-            for name in ("files", "tmp", "static", "metrics"):
+            for name in ("files", "tmp", "static", "metrics", "anchors"):
                 for path in [self.home.root / name, *(self.home.root / name).rglob("*")]:
                     os.chown(path, self.account.uid, self.account.gid)
 

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from . import auth, flags, isolation, submit
+from . import audit, auth, flags, isolation, submit
 from .stage import ROOT, Stage, stage
 
 MEASUREMENTS: dict[str, Callable[[Stage], dict[str, Any]]] = {
+    "audit": audit.measure,
     "auth": auth.measure,
     "flags": flags.measure,
     "isolation": isolation.measure,

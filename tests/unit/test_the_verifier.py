@@ -6,6 +6,7 @@ import base64
 import importlib.util
 import io
 import json
+import os
 import random
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from apps.tenants.ids import new_id
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "orkestra_verify.py"
 SEED = 20261124
-CASES = 10_000
+CASES = int(os.environ.get("ORKESTRA_FUZZ_CASES", "10000"))
 WHOLE, TAMPERED, TRUNCATED, INCOMPLETE, COULD_NOT_RUN = range(5)
 ORIGIN, INSTANCE = "example.org/audit/one", "example.org/audit"
 EVIDENCE = ("entries.jsonl", "checkpoint.txt", "proofs.jsonl", "receipts.jsonl", "instance.tlog-proof")

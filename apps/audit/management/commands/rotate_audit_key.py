@@ -1,0 +1,85 @@
+"""Change the key that signs the audit logs, with both signing for as long as you want."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from apps.audit import keys, note
+from apps.audit.actions import record
+from apps.audit.checkpoints import checkpoint_all
+from apps.audit.sealer import seal_all
+from apps.tenants.context import TenantContext, as_system, tenant_context
+from apps.tenants.models import Tenant
+
+
+class Command(BaseCommand):
+    help = (
+        "Make a new key the first one and let the old one sign beside it; --finish ends the old one. Each is an entry of "
+        "every log, signed by both. Running processes take the new key at once."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--finish", action="store_true", help="the older keys sign no more")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        path = self._path()
+        held = keys.signing_keys()
+        if options["finish"] and len(held) == 1:
+            raise CommandError("Only one key signs; there is nothing to finish.")
+        if not options["finish"] and len(held) > 1:
+            raise CommandError("Two keys sign already; finish that rotation first.")
+        if options["finish"]:
+            self._tell("log.key_retired", held[0], held[1])
+            self._write(path, held[:1])
+        else:
+            fresh = Ed25519PrivateKey.generate()
+            self._write(path, (fresh, *held))
+            self._tell("log.key_rotated", fresh, held[0])
+        for public in keys.public_keys():
+            self.stdout.write(f"signs: {keys.fingerprint(public)}")
+
+    def _path(self) -> Path:
+        _value, source = settings.CONFIG.find(keys.VARIABLE)
+        path = source.partition(", file ")[2]
+        if not path:
+            raise CommandError(f"{keys.VARIABLE} does not come from a file: name one by {keys.VARIABLE}_FILE.")
+        return Path(path)
+
+    def _write(self, path: Path, held: tuple[Ed25519PrivateKey, ...]) -> None:
+        """In one step, with the owner of the file before."""
+        text = b"".join(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) for key in held)
+        before, partial = path.stat(), path.with_name(path.name + ".partial")
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if os.geteuid() == 0:
+            os.chown(partial, before.st_uid, before.st_gid)
+        partial.replace(path)
+
+    def _tell(self, action: str, new: Ed25519PrivateKey, old: Ed25519PrivateKey) -> None:
+        """An entry in every log; the old key signs the new one's bytes, so that the hand-over itself can be verified."""
+        publics = [note.raw_public(key.public_key()) for key in (new, old)]
+        facts = {
+            "new": keys.fingerprint(publics[0]),
+            "old": keys.fingerprint(publics[1]),
+            "new_key": base64.b64encode(publics[0]).decode(),
+            "signed_by_old": base64.b64encode(old.sign(b"orkestra-audit-key\n" + publics[0])).decode(),
+        }
+        with tenant_context(TenantContext(platform=True, credential="system")):
+            tenants = list(Tenant.objects.all())
+        for tenant in tenants:
+            with as_system(tenant.pk), transaction.atomic():
+                record(action, tenant, facts=facts)
+        seal_all()
+        checkpoint_all()

@@ -1,0 +1,70 @@
+"""Begin the logs under a new name after a restore, with an entry that tells what is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.audit.actions import Target, record
+from apps.audit.checkpoints import checkpoint_all, incarnation, instance_size, open_incarnation
+from apps.audit.evidence import signed_size
+from apps.tenants.context import TenantContext, as_system, tenant_context
+from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
+
+from . import anchors
+
+
+class NothingLost(Exception):
+    """No anchor is ahead of the database: there is no reason for a new origin."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What the anchors hold and the database does not; `tenants` is id -> (first lost seq at the earliest, signed size)."""
+
+    anchor: anchors.Anchor
+    have: int
+    tenants: dict[UUID, tuple[int, int]]
+
+
+def find_loss() -> Loss:
+    """Compare the database with the anchors. Raises NothingLost, Unreachable."""
+    number, have = incarnation(), instance_size()
+    best: tuple[anchors.Anchor, anchors.Place] | None = None
+    for place in anchors.places():
+        found = anchors.newest(place)
+        if found and (best is None or (found.incarnation, found.size) > (best[0].incarnation, best[0].size)):
+            best = found, place
+    if best is None or (best[0].incarnation, best[0].size) <= (number, have):
+        raise NothingLost
+    tenants = {}
+    for text, size in anchors.lost(best[1], have if best[0].incarnation == number else 0).items():
+        with as_system(UUID(text)):
+            if (mine := signed_size()) < size:
+                tenants[UUID(text)] = (mine, size)
+    return Loss(best[0], have, tenants)
+
+
+def open_origin(loss: Loss) -> int:
+    """Open the next incarnation, write what is lost into each log as its first entry, and sign; returns its number."""
+    number = max(incarnation(), loss.anchor.incarnation) + 1
+    open_incarnation(number)
+    anchors.forget()
+    facts = {
+        "incarnation": number, "lost_from": loss.have, "lost_to": loss.anchor.size,
+        "root": loss.anchor.root.hex(), "logs": len(loss.tenants),
+    }  # fmt: skip
+    with as_system(PLATFORM_TENANT_ID), transaction.atomic():
+        record("log.origin_opened", Target("installation", PLATFORM_TENANT_ID, "Orkestra"), facts=facts)
+    with tenant_context(TenantContext(platform=True, credential="system")):
+        known = {tenant.pk: tenant for tenant in Tenant.objects.exclude(pk=PLATFORM_TENANT_ID)}
+    for pk, tenant in known.items():
+        lost_from, lost_to = loss.tenants.get(pk, (0, 0))
+        with as_system(pk), transaction.atomic():
+            record(
+                "log.origin_opened", tenant, facts={"incarnation": number, "lost_from": lost_from, "lost_to": lost_to}
+            )
+    checkpoint_all()
+    return number

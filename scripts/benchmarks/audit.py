@@ -1,0 +1,337 @@
+"""`audit`: what the log costs a write, how fast it is sealed, verified and read, each beside its yardstick in one run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+import zipfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+
+from .stage import ROOT, Stage
+
+CLIENTS, WRITE_SECONDS = 16, 8
+RATE, RATE_SECONDS, RATE_BATCH = 5000, 15, 250
+SIZES = tuple(int(size) for size in os.environ.get("ORKESTRA_BENCH_ENTRIES", "10000,100000,1000000").split(","))
+PAGES = 40
+COLUMNS = "tenant_id,id,time,action,actor_type,actor_id,target_type,target_id,target_label,outcome,request_id,body"
+ACTIONS = ("submission.sent", "submission.decided", "step.opened", "form.changed", "token.issued")
+VERIFY = """
+import json, os, resource, sys, time
+import django
+django.setup()
+from uuid import UUID
+from apps.audit.parallel import in_processes
+from apps.audit.verify import verify
+from apps.tenants.context import as_system
+with as_system(UUID(sys.argv[1])):
+    verify(incremental=False, most=1000)
+    began = time.perf_counter()
+    found = verify(walker=in_processes(int(sys.argv[2])))
+    took = time.perf_counter() - began
+used = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+cpu = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+print(json.dumps({"whole": found.whole, "reason": found.reason, "sealed": found.sealed, "seconds": took, "rss_mb": used / 1024}))
+"""
+PGBENCH = {
+    "without": "INSERT INTO yardstick.write (tenant, data) VALUES ('{tenant}', repeat('x', 400));",
+    "audited": "INSERT INTO yardstick.write (tenant, data) VALUES ('{tenant}', repeat('x', 400));\n{entry}",
+    "inline": "INSERT INTO yardstick.write (tenant, data) VALUES ('{tenant}', repeat('x', 400));\n"
+    "SELECT chain FROM yardstick.head WHERE tenant = '{tenant}' FOR UPDATE;\n{entry}\n"
+    "UPDATE yardstick.head SET chain = sha256(chain || sha256(repeat('y', 450)::bytea)) WHERE tenant = '{tenant}';",
+}
+ENTRY = (
+    f"INSERT INTO audit_entry ({COLUMNS}) VALUES ('{{tenant}}', gen_random_uuid(), now(), 'form.changed', 'member', NULL, 'form',"
+    " NULL, 'x', 'done', '', convert_to('{{\"action\":\"form.changed\",\"facts\":\"' || repeat('y', 400) || '\"}}', 'UTF8'));"
+)
+
+
+def measure(stage: Stage) -> dict[str, Any]:
+    """All of it; figures of a machine that others use too are worth little, so the load before is told."""
+    found: dict[str, Any] = {"load_average_before": os.getloadavg()[0], "processors": os.cpu_count()}
+    with psycopg.connect(admin_url(stage), autocommit=True) as admin:
+        admin.execute(
+            "CREATE TABLE yardstick.write (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant uuid, data text)"
+        )
+        admin.execute("CREATE TABLE yardstick.head (tenant uuid PRIMARY KEY, chain bytea)")
+        found["writes"] = writes(stage, admin)
+        found["sealing"] = sealing(admin)
+        found["verifying"] = [verifying(stage, admin, size) for size in SIZES]
+        found["pages"] = pages(stage, admin)
+    print(json.dumps(found, indent=1))
+    return found
+
+
+def admin_url(stage: Stage) -> str:
+    """The superuser's address of the embedded server: only it can fill a log with a million entries in time."""
+    password = (stage.home / "secrets" / "database-superuser").read_text().strip()
+    text = (stage.home / "run" / "environment").read_text()
+    url = next(line.split("=", 1)[1] for line in text.splitlines() if line.startswith("DATABASE_URL="))
+    host = psycopg.conninfo.conninfo_to_dict(url)["host"]
+    return f"postgresql://postgres:{quote(password)}@/orkestra?host={quote(str(host), safe='/')}"
+
+
+def environment(stage: Stage) -> dict[str, str]:
+    return os.environ | {"ORKESTRA_HOME": str(stage.home), "DJANGO_SETTINGS_MODULE": "orkestra.settings"}
+
+
+def a_tenant(admin: psycopg.Connection[Any]) -> str:
+    tenant = str(uuid.uuid4())
+    admin.execute(
+        "INSERT INTO tenants_tenant (id, slug, name, timezone, is_active, created_at) VALUES (%s, %s, 'Measured', 'UTC', true, now())",
+        [tenant, f"m{tenant[:8]}"],
+    )
+    return tenant
+
+
+def writes(stage: Stage, admin: psycopg.Connection[Any]) -> dict[str, Any]:
+    """The same write without audit, with an entry, and with an entry in a chain whose head is locked, by pgbench."""
+    from orkestra.runtime.home import find
+    from orkestra.runtime.postgres import binaries
+
+    tenant = a_tenant(admin)
+    admin.execute("INSERT INTO yardstick.head VALUES (%s, sha256(''))", [tenant])
+    program = binaries(find(environment(stage))) / "pgbench"
+    rounds: dict[str, list[float]] = {name: [] for name in PGBENCH}
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(3):
+            for name, text in PGBENCH.items():
+                script = Path(folder) / f"{name}.sql"
+                body = text.format(tenant=tenant, entry=ENTRY.format(tenant=tenant))
+                script.write_text(f"BEGIN;\n{body}\nCOMMIT;\n")
+                command = [
+                    str(program),
+                    "-n",
+                    "-c",
+                    str(CLIENTS),
+                    "-j",
+                    "2",
+                    "-T",
+                    str(WRITE_SECONDS),
+                    "-f",
+                    str(script),
+                    admin_url(stage),
+                ]
+                said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+                rounds[name].append(float(said.split("tps = ")[1].split()[0]))
+                admin.execute("DELETE FROM audit_waiting WHERE tenant_id = %s", [tenant])
+    middle = {name: statistics.median(found) for name, found in rounds.items()}
+    return {
+        "clients": CLIENTS,
+        "per_second": middle,
+        "audited_of_without": round(middle["audited"] / middle["without"], 3),
+        "audited_of_inline": round(middle["audited"] / middle["inline"], 2),
+        "rounds": rounds,
+        "how": "pgbench, one tenant, as superuser for all three: the policies are left out of all alike",
+    }
+
+
+def entries(tenant: str, count: int, start: datetime) -> Any:
+    """Rows of realistic entries."""
+    actors = [str(uuid.uuid4()) for _ in range(50)]
+    targets = [str(uuid.uuid4()) for _ in range(1000)]
+    for number in range(count):
+        moment = start + timedelta(milliseconds=number)
+        entry, action, actor, target = (
+            str(uuid7(moment)),
+            ACTIONS[number % 5],
+            actors[number % 50],
+            targets[number % 1000],
+        )
+        label, request = f"PR-2026-{number % 1000:05d}", str(uuid.UUID(int=number))
+        document = {
+            "v": 1, "log": tenant, "id": entry, "time": moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "action": action,
+            "actor": {"type": "member", "id": actor}, "impersonator": None, "credential": "session",
+            "targets": [{"type": "submission", "id": target, "label": label}], "outcome": "done",
+            "request_id": request, "facts": {"revision": 1, "sha256": hashlib.sha256(entry.encode()).hexdigest()},
+        }  # fmt: skip
+        body = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+        yield tenant, entry, moment, action, "member", actor, "submission", target, label, "done", request, body
+
+
+def uuid7(moment: datetime) -> uuid.UUID:
+    number = int(moment.timestamp() * 1000) << 80 | 7 << 76 | (int.from_bytes(os.urandom(10)) & ((1 << 76) - 1))
+    return uuid.UUID(int=number & ~(3 << 62) | 2 << 62)
+
+
+def fill(admin: psycopg.Connection[Any], rows: Any) -> None:
+    with admin.cursor() as cursor, cursor.copy(f"COPY audit_entry ({COLUMNS}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def sealing(admin: psycopg.Connection[Any]) -> dict[str, Any]:
+    """RATE entries a second for a while, beside the running worker; the age of the oldest unsealed one all along."""
+    tenant = a_tenant(admin)
+    ages: list[float] = []
+    halt = threading.Event()
+    url = admin.info.dsn + f" password={admin.info.password}"
+
+    def watch() -> None:
+        with psycopg.connect(url, autocommit=True) as other:
+            while not halt.wait(0.02):
+                row = other.execute(
+                    "SELECT extract(epoch FROM clock_timestamp() - min(e.time)) FROM audit_waiting w JOIN audit_entry e"
+                    " ON e.tenant_id = w.tenant_id AND e.id = w.id WHERE w.tenant_id = %s", [tenant]
+                ).fetchone()  # fmt: skip
+                ages.append(float(row[0] or 0) if row else 0)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    began, sent = time.perf_counter(), 0
+    while time.perf_counter() - began < RATE_SECONDS:
+        fill(admin, entries(tenant, RATE_BATCH, datetime.now(UTC)))
+        sent += RATE_BATCH
+        time.sleep(max(0.0, began + sent / RATE - time.perf_counter()))
+    took = time.perf_counter() - began
+    while admin.execute("SELECT 1 FROM audit_waiting WHERE tenant_id = %s LIMIT 1", [tenant]).fetchone():
+        time.sleep(0.05)
+    halt.set()
+    watcher.join()
+    return {
+        "entries": sent,
+        "written_per_second": round(sent / took),
+        "caught_up_after_seconds": round(time.perf_counter() - began - took, 2),
+        "oldest_unsealed_seconds": {"p50": cut(ages, 50), "p99": cut(ages, 99), "max": round(max(ages), 3)},
+    }
+
+
+def cut(values: list[float], at: int) -> float:
+    return round(statistics.quantiles(values, n=100)[at - 1], 3)
+
+
+def verifying(stage: Stage, admin: psycopg.Connection[Any], size: int) -> dict[str, Any]:
+    """A log of this size: sealed, verified from PostgreSQL and from a file, and its tree built by pymerkle."""
+    tenant = a_tenant(admin)
+    fill(admin, entries(tenant, size, datetime(2026, 1, 1, tzinfo=UTC)))
+    began = time.perf_counter()
+    while admin.execute("SELECT 1 FROM audit_waiting WHERE tenant_id = %s LIMIT 1", [tenant]).fetchone():
+        time.sleep(0.05)
+    sealed = time.perf_counter() - began
+    admin.execute("VACUUM ANALYZE audit_entry, audit_seal")
+    found: dict[str, Any] = {"entries": size, "worker_sealed_per_second": round(size / max(sealed, 0.001))}
+    for processes in (1, 2):
+        command = [sys.executable, "-c", VERIFY, tenant, str(processes)]
+        said = subprocess.run(
+            command, cwd=ROOT, env=environment(stage), capture_output=True, text=True, check=True
+        ).stdout
+        one = json.loads(said.splitlines()[-1])
+        if not one["whole"] or one["sealed"] != size:
+            raise RuntimeError(f"The measured log is not whole: {one}")
+        found[f"database_{processes}_processes"] = {
+            "per_second": round(size / one["seconds"]),
+            "rss_mb": round(one["rss_mb"]),
+        }
+    bodies = [bytes(row[0]) for row in admin.execute(
+        "SELECT e.body FROM audit_seal s JOIN audit_entry e ON e.tenant_id = s.tenant_id AND e.id = s.entry_id"
+        " WHERE s.tenant_id = %s ORDER BY s.seq", [tenant])]  # fmt: skip
+    found["standalone"] = standalone(bodies)
+    found["pymerkle"] = pymerkle_builds(bodies[: min(size, 100_000)])
+    return found | {"tenant": tenant}
+
+
+def standalone(bodies: list[bytes]) -> dict[str, Any]:
+    """scripts/orkestra_verify.py over a bundle of these entries."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from apps.audit import keys, note, tree
+    from apps.audit.statements import Head
+
+    state, key = tree.CompactRange(), Ed25519PrivateKey.generate()
+    for body in bodies:
+        state.append(tree.leaf_hash(body))
+    origin, public = "measured/audit/one", note.raw_public(key.public_key())
+    checkpoint = note.sign(Head(origin, state.size, state.root()).text(), [note.Signer(origin, key)])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bundle.zip"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
+            made.writestr("checkpoint.txt", checkpoint)
+            made.writestr("keys.txt", note.verifier_key(origin, public) + "\n")
+            made.writestr("entries.jsonl", b"".join(body + b"\n" for body in bodies))
+        command = [
+            sys.executable,
+            "-c",
+            RESOURCES,
+            str(ROOT / "scripts" / "orkestra_verify.py"),
+            str(path),
+            "--key",
+            keys.fingerprint(public),
+        ]
+        said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        one = json.loads(said.splitlines()[-1])
+    return {"per_second": round(len(bodies) / one["seconds"]), "rss_mb": round(one["rss_mb"]), "with_start": True}
+
+
+RESOURCES = """
+import json, resource, subprocess, sys, time
+began = time.perf_counter()
+done = subprocess.run([sys.executable, *sys.argv[1:]], capture_output=True, text=True)
+took = time.perf_counter() - began
+assert done.returncode == 3 and "no proof that this checkpoint" in done.stdout, done.stdout + done.stderr
+print(json.dumps({"seconds": took, "rss_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024}))
+"""
+
+
+def pymerkle_builds(bodies: list[bytes]) -> dict[str, Any]:
+    """The same tree by pymerkle, in memory."""
+    import pymerkle
+
+    began = time.perf_counter()
+    pymerkle.InmemoryTree.init_from_entries(bodies, algorithm="sha256").get_root()
+    return {"entries": len(bodies), "per_second": round(len(bodies) / (time.perf_counter() - began))}
+
+
+def pages(stage: Stage, admin: psycopg.Connection[Any]) -> dict[str, Any]:
+    """One page of the log by each single filter, at the smallest and the largest size, as the queryset asks for it."""
+    sizes = admin.execute(
+        "SELECT tenant_id::text, count(*) FROM audit_seal GROUP BY 1 HAVING count(*) = ANY(%s) ORDER BY 2",
+        [list(SIZES)],
+    ).fetchall()
+    found = {}
+    for tenant, size in sizes:
+        said = subprocess.run(
+            [sys.executable, "-c", PAGE, tenant, str(PAGES)], cwd=ROOT, env=environment(stage), capture_output=True, text=True, check=True
+        ).stdout  # fmt: skip
+        found[str(size)] = json.loads(said.splitlines()[-1])
+    return found
+
+
+PAGE = """
+import json, statistics, sys, time
+import django
+django.setup()
+from uuid import UUID
+from zoneinfo import ZoneInfo
+from apps.audit.filters import EntryFilter
+from apps.audit.models import Entry
+from apps.tenants.context import as_system
+with as_system(UUID(sys.argv[1])):
+    some = Entry.objects.order_by("time")[Entry.objects.count() // 2]
+    asked = {
+        "none": {}, "action": {"action": some.action}, "actor": {"actor": some.actor_id}, "target": {"target": some.target_id},
+        "type": {"type": some.target_type}, "text": {"text": some.target_label}, "until": {"until": some.time.date()},
+        "no such text": {"text": "PR-1999-99999"},
+    }
+    found = {}
+    for name, query in asked.items():
+        times = []
+        for _ in range(int(sys.argv[2])):
+            began = time.perf_counter()
+            rows = EntryFilter(query, zone=ZoneInfo("UTC")).apply(Entry.objects.prefetch_related("seals"))
+            list(rows.order_by("-time", "-id")[:51])
+            times.append((time.perf_counter() - began) * 1000)
+        found[name] = round(statistics.quantiles(times, n=20)[18], 1)
+print(json.dumps(found))
+"""

@@ -1,0 +1,1 @@
+"""What is proved at full size, outside the suite."""
