@@ -21,6 +21,7 @@ from apps.tenants.context import as_system
 from apps.tenants.refusals import NotFound, PaymentRequired, Refused
 from apps.tenants.security_events import Kind, security_event
 
+from ..answers import problem_answer
 from ..models import Member, User
 from . import actions, provider, rules, session
 from .actions import MustLink, NotAdmitted
@@ -94,9 +95,9 @@ def callback(request: HttpRequest, pk: UUID) -> HttpResponse:
             return _sorry(request, connection, failed.reason)
         except NotAdmitted as refusal:
             return _sorry(request, connection, refusal.reason, text=str(refusal))
-        except PaymentRequired:
+        except PaymentRequired as full:
             actions.refused("over_quota", connection)
-            raise
+            return problem_answer(request, full)  # here, where the plan that it names can be read
     factor = rules.showed_second_factor(connection.factor_trust, person.amr)
     if started.is_fresh and (answer := _renew(request, identity, target, factor=factor)):
         return answer
