@@ -15,6 +15,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+BARE_POLICY = "default-src 'none'; frame-ancestors 'none'"  # for what has no page of its own, such as a static file
 ONE_YEAR_SECONDS = 31_536_000
 
 
@@ -28,6 +29,7 @@ class SecurityHeaders:
         response = self.get_response(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        response.headers.setdefault("Content-Security-Policy", BARE_POLICY)
         if settings.PUBLIC_HTTPS:
             response.headers.setdefault("Strict-Transport-Security", f"max-age={ONE_YEAR_SECONDS}; includeSubDomains")
         if not request.path_info.startswith("/static/"):
