@@ -49,6 +49,7 @@ RULES: tuple[Rule, ...] = (
     _rule(r"/\Z", Door.PUBLIC, "GET", "HEAD"),
     _rule(r"/security\Z", Door.PUBLIC, "GET", "HEAD"),
     _rule(r"/\.well-known/(security\.txt|jwks\.json)\Z", Door.PUBLIC, "GET", "HEAD"),
+    _rule(r"/csp/[a-z0-9]{16}/(enforce|report)/[0-9]{8}/[a-f0-9]{32}\Z", Door.PUBLIC, "POST"),
     _rule(r"/healthz/(live|ready)\Z", Door.PUBLIC, "GET", "HEAD"),
     _rule(r"/webhooks/(stripe|comms/[a-z0-9-]{1,40})\Z", Door.PUBLIC, "POST"),
     _rule(r"/static/", Door.PUBLIC, "GET", "HEAD"),

@@ -147,6 +147,7 @@ def _by_token(request: HttpRequest, door: Door) -> TenantContext:
     )
     request.claims = claims  # type: ignore[attr-defined]
     if door is Door.PLATFORM_API and claims.scope != tokens.PLATFORM:
+        _escalation(claims.user, "no_platform_token")
         raise NotFound()
     if claims.tenant is not None:
         return _as_member(request, person, pk=claims.tenant)
@@ -182,13 +183,13 @@ def _by_key(request: HttpRequest, text: str, door: Door) -> TenantContext:
 
 def _platform(user: User, person: TenantContext) -> TenantContext:
     if not user.is_platform_admin:
-        _escalation(user, "no_super_admin")
+        _escalation(user.pk, "no_super_admin")
         raise NotFound()
     if not settings.IS_DEMO and not second_factor.has_one(user):
-        _escalation(user, "no_second_factor")
+        _escalation(user.pk, "no_second_factor")
         raise Forbidden("Super Admins need a second factor: set one up at /account/2fa/ first.", code="second_factor")
     if not settings.IS_DEMO and not SHOWN & set(person.amr):
-        _escalation(user, "second_factor_not_shown")
+        _escalation(user.pk, "second_factor_not_shown")
         raise demands.FactorNeeded(
             _("This sign-in was made without your second factor."), has_factor=True, by_provider=False
         )
@@ -203,10 +204,10 @@ def _platform(user: User, person: TenantContext) -> TenantContext:
     )
 
 
-def _escalation(user: User, reason: str) -> None:
+def _escalation(user: UUID, reason: str) -> None:
     """Somebody who is signed in asked for what is the platform's."""
-    about = f"{user.pk}:{reason}"
-    security_event_now_and_then(Kind.ESCALATION_DENIED, about=about, wanted="platform", reason=reason, by=str(user.pk))
+    about = f"{user}:{reason}"
+    security_event_now_and_then(Kind.ESCALATION_DENIED, about=about, wanted="platform", reason=reason, by=str(user))
 
 
 def _as_visitor(request: HttpRequest, visit: SupportVisit, person: TenantContext) -> TenantContext:

@@ -1,12 +1,13 @@
-"""Webhooks that came in, for Super Admins; to look at, without their content."""
+"""Mails and webhooks that came in, across tenants, for Super Admins; to look at, without what they say."""
 
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from apps.tenants.admin import LookOnly
 
-from .models import InboundEvent
+from .models import InboundEvent, OutboxMessage
 
 
 @admin.register(InboundEvent)
@@ -15,3 +16,21 @@ class InboundEventAdmin(LookOnly):
     list_filter = ["state", "source"]
     search_fields = ["event_id"]
     exclude = ["sealed"]
+
+
+@admin.register(OutboxMessage)
+class OutboxAdmin(LookOnly):
+    """Whether each mail went out, and why not; neither whom it is for nor its text."""
+
+    list_display = ["queued_at", "tenant", "template", "state", "attempts", "sent_at", "error"]
+    list_filter = ["state", "template", "tenant"]
+    list_select_related = ["tenant"]
+    ordering = ["-queued_at", "-id"]
+    fields = ["queued_at", "tenant", "template", "state", "attempts", "sent_at", "error"]
+    readonly_fields = ["tenant", "error"]
+    show_full_result_count = False
+
+    @admin.display(description=_("last error"))
+    def error(self, message: OutboxMessage) -> str:
+        """Its kind alone: mail servers quote addresses."""
+        return message.last_error.partition(":")[0] or "–"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from django.db import transaction
+
+from apps.accounts.models import User
 from apps.audit.actions import Target, record_platform
-from apps.tenants import context_keys
+from apps.tenants import clock, context_keys
+from apps.tenants.context import TenantContext, current, tenant_context
 from apps.tenants.models import PLATFORM_TENANT_ID
 
 from .backup.manifest import Manifest
+from .models import Alarm, AlarmQuerySet
 
 ABOUT = Target("installation", PLATFORM_TENANT_ID, "Orkestra")
 
@@ -30,3 +35,15 @@ def rotate_context_key(*, retire_others: bool) -> str:
 
 def _facts(manifest: Manifest) -> dict[str, object]:
     return {"made_at": manifest.made_at, "files": manifest.files, "parts": dict(manifest.parts)}
+
+
+@transaction.atomic
+def mark_seen(alarms: AlarmQuerySet, *, by: User) -> int:
+    """Note who has seen these security events, and when; returns how many were new to everybody."""
+    with tenant_context(TenantContext(platform=True, user=by.pk, credential=current().credential)):
+        ids = [str(pk) for pk in alarms.unseen().values_list("pk", flat=True)]
+        if ids:
+            facts = {"by": str(by.pk), "count": len(ids), "events": ids[:100]}
+            record_platform("alarm.seen", ABOUT, facts=facts)  # first, for the marks are another role's transaction
+            Alarm.objects.filter(pk__in=ids).update(seen_at=clock.now(), seen_by=by.pk)
+    return len(ids)

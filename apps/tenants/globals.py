@@ -96,6 +96,14 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
         ),
         GlobalTable("account_emailconfirmation", "allauth's pending confirmations; keys only.", app=ALL),
         GlobalTable(
+            "trust_policyreport",
+            "Browsers report about our pages before anybody is known; routes and origins only.",
+            app="SELECT, INSERT, UPDATE",
+        ),
+        GlobalTable(
+            "trust_candidatepolicy", "The policy of pages is the same for all tenants.", app="SELECT, INSERT, UPDATE"
+        ),
+        GlobalTable(
             "operations_alarm",
             "Security events concern the whole installation and often no tenant; ids only, and the app may only add.",
             app="INSERT",

@@ -1,23 +1,59 @@
-"""The site of the Django admin: only what our rooms register, and the job queue."""
+"""The site of the Django admin: only what our rooms register, and their pages that stand for no table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.db.models.base import ModelBase
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
 
-SHOWN = ("apps.", "procrastinate.")
+from .slots import PlatformPage, slots
+
+SHOWN = "apps."
 
 
 class PlatformSite(AdminSite):
-    """What libraries register for their own tables stays out: roles are our matrix, addresses belong to their user."""
+    """What libraries register for tables of theirs stays out: roles are our matrix, addresses belong to their user."""
 
     site_title = "Orkestra"
     site_header = "Orkestra · Super Admin"
     index_title = "All tenants of this installation"
+    enable_nav_sidebar = False
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
-        models: Iterable[Any] = [model_or_iterable] if isinstance(model_or_iterable, ModelBase) else model_or_iterable
-        super().register([model for model in models if model.__module__.startswith(SHOWN)], admin_class, **options)
+        if getattr(admin_class, "__module__", "").startswith(SHOWN):
+            super().register(model_or_iterable, admin_class, **options)
+
+    def get_urls(self) -> list[Any]:
+        pages = [path(f"{page.key}/", self._view(page), name=f"platform_{page.key}") for page in slots.platform_pages]
+        return [*pages, *super().get_urls()]
+
+    def _view(self, page: PlatformPage) -> Callable[..., HttpResponse]:
+        return self.admin_view(partial(self._show, page=page))
+
+    def _show(self, request: HttpRequest, *, page: PlatformPage) -> HttpResponse:
+        answer: HttpResponse = page.view(request, {**self.each_context(request), "title": page.title})
+        return answer
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """The tables by room, and before them the pages that stand for none."""
+        tables = super().get_app_list(request, app_label)
+        if app_label or not list(slots.platform_pages):
+            return tables
+        pages = [
+            {
+                "name": page.title,
+                "object_name": page.key,
+                "admin_url": reverse(f"admin:platform_{page.key}"),
+                "add_url": None,
+                "view_only": True,
+                "perms": {"view": True},
+            }
+            for page in slots.platform_pages
+        ]
+        checks = {"name": _("Checks"), "app_label": "checks", "app_url": reverse("admin:index"), "models": pages}
+        return [{**checks, "has_module_perms": True}, *tables]

@@ -124,6 +124,16 @@ class Banner:
 
 
 @dataclass(frozen=True)
+class PlatformPage:
+    """A page of the Super Admins' site that stands for no table, at /admin/<key>/; `view` takes the site's context too."""
+
+    key: str
+    title: Text
+    view: Callable[[HttpRequest, dict[str, Any]], Any]
+    order: int = 100
+
+
+@dataclass(frozen=True)
 class SealedFields:
     """Fields of a room that are stored encrypted: `names` tells which keys they need, `reseal` takes the newest."""
 
@@ -292,6 +302,7 @@ class Slots:
     banners: Slot[Banner] = field(default_factory=Slot)
     watchers: Slot[Watcher] = field(default_factory=Slot)
     leaving: Slot[Leaving] = field(default_factory=Slot)
+    platform_pages: Slot[PlatformPage] = field(default_factory=Slot)
     dependencies: Slot[Dependency] = field(default_factory=Slot)
     inbound: Slot[InboundHandler] = field(default_factory=Slot)
     tallies: Slot[Tally] = field(default_factory=Slot)

@@ -120,11 +120,27 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "headers",
         _("Security headers"),
-        _("Pages carry a strict Content Security Policy with nonces and Trusted Types, and cannot be framed."),
+        _(
+            "Pages carry a strict Content Security Policy with nonces and Trusted Types; every answer of ours, static "
+            "files and errors included, forbids framing, sniffing and reading by other sites. The Django admin's policy has no nonces."
+        ),
         True,
         "trust.headers",
         ("apps/accounts/headers.py", "orkestra/settings/security.py"),
-        ("tests/attack/test_the_doors.py",),
+        ("tests/attack/test_headers.py", "tests/attack/test_the_doors.py"),
+    ),
+    Claim(
+        "csp_reports",
+        _("Policy reports"),
+        _(
+            "What browsers report about our pages' policy is taken at an address signed for that policy and day, a little "
+            "at a time, kept as route, directive and origin, and shown to Super Admins; a candidate policy can be tried "
+            "report-only beside the one in force. It is put in force by hand."
+        ),
+        True,
+        "trust.policy_reports",
+        ("apps/trust/policy/views.py", "apps/trust/policy/address.py", "apps/trust/policy/middleware.py"),
+        ("tests/api/test_policy_reports.py", "tests/browser/test_the_policy.py"),
     ),
     Claim(
         "revocation",
@@ -341,7 +357,6 @@ CLAIMS: tuple[Claim, ...] = (
         ("apps/tenants/signing.py", "apps/tenants/bound.py", "apps/tenants/migrations/0002_signed_context.py"),
         ("tests/attack/test_the_signed_context.py",),
     ),
-    Claim("csp_reports", _("CSP reports"), _("Violations of the policy are not collected.")),
     Claim(
         "observability",
         _("Logs, metrics and alerts"),

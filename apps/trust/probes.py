@@ -33,6 +33,9 @@ from apps.tenants.slots import Finding, Probe, slots
 
 from . import disclosure
 from .claims import Claim
+from .models import PolicyReport
+from .policy.address import is_signed
+from .policy.candidate import candidate
 
 log = structlog.get_logger(__name__)
 FORGED_CONTEXT = f"SET LOCAL orkestra.bound = 'probe.{UUID(int=1)}..9999999999.{'0' * 64}'; SELECT orkestra_tenant()"
@@ -189,6 +192,25 @@ def headers() -> Finding:
     return Finding(holds, _("An answer made now carries the policy and %(n)s headers.") % {"n": len(HEADERS)})
 
 
+def policy_reports() -> Finding:
+    """A page asked for now names an address for reports that was signed for its policy; one made up is refused."""
+    host = settings.PUBLIC_URL.split("://", 1)[-1]
+    answer = WSGIHandler().get_response(RequestFactory().get("/healthz/live", headers={"host": host}))
+    policy = str(answer.get("Content-Security-Policy", ""))
+    address = policy.rpartition("report-uri ")[2].split(";")[0].strip()
+    parts = address.removeprefix("/csp/").split("/")
+    made_up = [*parts[:3], "0" * 32]
+    if len(parts) != 4 or not is_signed(*parts) or is_signed(*made_up):
+        return Finding(False, _("A page asked for now names no signed address for reports."))
+    known = PolicyReport.objects.filter(disposition="enforce").count()
+    tried = candidate() is not None
+    text = _(
+        "Reports go to an address signed for this policy and day; %(n)s ways of breaking it are known. %(candidate)s"
+    )
+    about = _("A candidate is on trial.") if tried else _("No candidate is on trial.")
+    return Finding(True, text % {"n": known, "candidate": about})
+
+
 PROBES = (
     Probe("trust.wall", wall),
     Probe("trust.signed_context", signed_context),
@@ -197,6 +219,7 @@ PROBES = (
     Probe("trust.doors", doors),
     Probe("trust.four_eyes", four_eyes),
     Probe("trust.headers", headers),
+    Probe("trust.policy_reports", policy_reports),
     Probe("trust.tenant", tenant),
     Probe("trust.stores", stores),
     Probe("trust.disclosure", disclosure.probe),

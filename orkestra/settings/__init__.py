@@ -65,7 +65,7 @@ MIDDLEWARE = [
     "apps.operations.middleware.Measured",
     "apps.accounts.headers.SecurityHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "apps.trust.policy.middleware.PolicyMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -20,6 +20,10 @@ FILLERS = {
     "form": "some-form",
     "word": "a-private-word-of-a-stranger",
     "uidb36": "1",
+    "policy": "0" * 16,
+    "kind": "enforce",
+    "day": "20270101",
+    "mac": "0" * 32,
 }
 
 
