@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -29,6 +30,7 @@ from apps.tenants.ids import new_id
 
 from . import cast, database
 
+logging.getLogger("orkestra.access").setLevel("WARNING")  # a line for each request would bury what a failure says
 # In CI every generated case is the same at each run; elsewhere each run may find another fault.
 hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):

@@ -13,9 +13,9 @@ from apps.approvals.models import Assignment, AssignmentState
 from apps.forms.models import Submission
 from apps.tenants import clock
 from apps.tenants.context import TenantContext, as_system, tenant_context
-from apps.tenants.slots import Heartbeat, Probe, SettingsPage, TaskPanel, UsageMeter, slots
+from apps.tenants.slots import Dependency, Heartbeat, Probe, SettingsPage, TaskPanel, UsageMeter, slots
 
-from . import probes
+from . import probes, reach
 from .actions import expire_due
 from .models import Reaction, Reservation, ReservationState, Summary, SummaryState
 from .switches import state
@@ -31,6 +31,7 @@ def fill_slots() -> None:
     slots.task_panels.add(TaskPanel("ai.summary", "ai/panel.html", summary_panel))
     slots.usage_meters.add(UsageMeter("ai_budget", _("AI budget this month"), "micro_usd", reading, "ai:settings"))
     slots.heartbeats.add(Heartbeat("ai.expire", expire_everywhere))
+    slots.dependencies.add(Dependency("ai", reach.check))
     slots.probes.add(Probe("ai.budget", probes.budget))
     slots.probes.add(Probe("ai.ledger", probes.ledger))
 

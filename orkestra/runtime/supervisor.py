@@ -35,6 +35,16 @@ READY_SECONDS = 60
 TEND_EVERY_SECONDS = 0.1
 PORT_PATIENCE_SECONDS = 15.0
 # Web and worker get no more power than they need; the gap is what a stolen environment would be worth.
+FOR_METRICS = (
+    "ORKESTRA_METRICS_",
+    "ORKESTRA_HOME",
+    "ORKESTRA_PORT",
+    "ORKESTRA_LISTEN",
+    "ORKESTRA_SUPERVISED",
+    "PROMETHEUS_",
+    "PATH",
+    "LANG",
+)
 NOT_FOR_SERVING = frozenset({"DATABASE_OWNER_URL", "DATABASE_BACKUP_URL", "ORKESTRA_DEMO_PASSWORD"})
 
 
@@ -134,6 +144,7 @@ class Supervisor:
             say(f"Port {port} is taken, so there are no metrics; ORKESTRA_METRICS_PORT chooses another.")
             return
         command = [sys.executable, "-m", "orkestra.runtime", "metrics"]
+        environment = {key: value for key, value in environment.items() if key.startswith(FOR_METRICS)}
         self._launch(
             Child("metrics", command, self.home.root / "log" / "metrics.log", self.account, environment, PROJECT)
         )

@@ -18,9 +18,10 @@ class Call:
 
     port: int
     path: str
-    body: dict[str, object]
+    body: dict[str, object] | None
     headers: dict[str, str] = field(default_factory=dict)
     expect: int = 201
+    method: str = "POST"
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,13 @@ def figures(times: list[float], elapsed: float) -> Figures:
 
 def _client(call: Call, count: int, times: list[float], failures: list[str]) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", call.port, timeout=TIMEOUT_SECONDS)
-    body = json.dumps(call.body)
+    body = None if call.body is None else json.dumps(call.body)
     headers = {"Content-Type": "application/json", **call.headers}
     for _ in range(count):
         if failures:
             break
         started = time.perf_counter()
-        connection.request("POST", call.path, body, headers)
+        connection.request(call.method, call.path, body, headers)
         answer = connection.getresponse()
         text = answer.read()
         times.append(time.perf_counter() - started)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from django.db import connections
+
+from apps.operations import health
 
 UNREACHABLE = {"LOCATION": "unix:///nonexistent/valkey.sock"}
 
@@ -22,6 +26,19 @@ def test_without_the_cache_it_serves_and_says_so(client_of, settings):
     settings.CACHES = {"default": settings.CACHES["default"] | UNREACHABLE}
     status, found = parts(client_of)
     assert (status, found["cache"]) == (200, "down")
+
+
+def test_a_model_that_cannot_be_reached_degrades_and_no_more(client_of, settings, monkeypatch):
+    settings.AI_MODEL, settings.AI_PRICE = "small", "0"
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        settings.AI_URL = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        monkeypatch.setattr(health, "_asked", {})
+        assert parts(client_of)[1]["ai"] == "ok"
+    monkeypatch.setattr(health, "_asked", {})
+    answer = client_of.get("/healthz/ready")
+    assert (answer.status_code, answer.json()["status"], answer.json()["parts"]["ai"]) == (200, "degraded", "down")
 
 
 def test_without_the_database_it_is_not_ready(client_of, monkeypatch):

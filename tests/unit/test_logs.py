@@ -22,6 +22,7 @@ def lines(monkeypatch):
     config = logging_config(debug=False)
     config["handlers"]["stderr"] |= {"stream": stream}
     logging.config.dictConfig(config)
+    monkeypatch.setattr(logging.getLogger("orkestra.access"), "level", logging.INFO)
     structlog.reset_defaults()
     logging_config(debug=False)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
