@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import Member, TeamMember
@@ -14,7 +14,7 @@ from apps.approvals.models import Case, CaseState, PathVersion, asked_about
 from apps.approvals.models import Path as ApprovalPath
 from apps.tenants import clock
 from apps.tenants.context import current
-from apps.tenants.fields import OrderedJSON
+from apps.tenants.fields import IsAnyOf, OrderedJSON
 from apps.tenants.models import Access, TenantForeignKey, TenantManager, TenantModel, TenantQuerySet
 
 from .rules.filling import Filling, open_to
@@ -37,8 +37,8 @@ class PrincipalType(models.TextChoices):
 class FormQuerySet(TenantQuerySet["Form"]):
     def visible_to(self, member: Member) -> Self:
         """Forms that a grant lets the member work on, and the published ones that they may fill."""
-        grants = Grant.objects.matching(member).exclude(role=GrantRole.FILLER).filter(form=OuterRef("pk"))
-        return self.filter(Exists(grants) | may_be_filled_by(member))
+        grants = Grant.objects.matching(member).exclude(role=GrantRole.FILLER)
+        return self.filter(Q(IsAnyOf("pk", grants.values("form_id"))) | may_be_filled_by(member))
 
     def fillable_by(self, member: Member) -> Self:
         """Published forms that the member may fill: those open to their role, and those that name them."""
@@ -46,7 +46,7 @@ class FormQuerySet(TenantQuerySet["Form"]):
 
     def granted_to(self, member: Member, *roles: GrantRole) -> Self:
         """Forms on which the member holds one of these roles."""
-        return self.filter(Exists(Grant.objects.matching(member).filter(form=OuterRef("pk"), role__in=roles)))
+        return self.filter(IsAnyOf("pk", Grant.objects.matching(member).filter(role__in=roles).values("form_id")))
 
 
 def held_by(member: Member) -> frozenset[str]:
@@ -59,9 +59,9 @@ def held_by(member: Member) -> frozenset[str]:
 
 def may_be_filled_by(member: Member) -> Q:
     """The one rule of who fills, as a condition on forms; lists, single looks and writes all ask it."""
-    named = Exists(Grant.objects.matching(member).filter(form=OuterRef("pk"), role=GrantRole.FILLER))
+    named = Q(IsAnyOf("pk", Grant.objects.matching(member).filter(role=GrantRole.FILLER).values("form_id")))
     open_now = Q(filling__in=open_to(held_by(member), named=False))
-    open_named = Q(named, filling__in=open_to(held_by(member), named=True))
+    open_named = named & Q(filling__in=open_to(held_by(member), named=True))
     return Q(live_version__isnull=False) & (open_now | open_named)
 
 
@@ -155,7 +155,7 @@ class GrantQuerySet(TenantQuerySet["Grant"]):
         return self.filter(
             Q(principal_type=PrincipalType.USER, principal_member=member)
             | Q(principal_type=PrincipalType.ROLE, principal_role=member.role)
-            | Q(principal_type=PrincipalType.TEAM, principal_team__in=teams)
+            | Q(IsAnyOf("principal_team_id", teams), principal_type=PrincipalType.TEAM)
         )
 
 
@@ -191,6 +191,13 @@ class Grant(TenantModel):
                 ],
                 nulls_distinct=False,
                 name="forms_grant_once",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["tenant", "principal_role"],
+                condition=models.Q(principal_type="ROLE"),
+                name="forms_grant_role",
             )
         ]
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models
+
+
+class IsAnyOf(models.Func):
+    """`column = ANY (ARRAY(SELECT …))`: the ids of a sub-select as one value, so that an index can be asked for them even
+    beside an OR, where a plain `IN (SELECT …)` would read the whole table."""
+
+    template = "(%(expressions)s))"
+    arg_joiner = " = ANY ("
+
+    def __init__(self, column: str, ids: Any) -> None:
+        super().__init__(models.F(column), ArraySubquery(ids), output_field=models.BooleanField())
 
 
 class OrderedJSON(models.TextField):  # type: ignore[type-arg]
