@@ -2,49 +2,121 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.audit.catalogue import Act
+
 ACTIONS = {
-    "session.opened": _("Signed in"),
-    "session.closed": _("Signed out"),
-    "session.ended": _("Ended sessions"),
-    "session.refused": _("Sign-in refused"),
-    "password.reset_asked": _("Asked for a password reset"),
-    "password.changed": _("Changed the password"),
-    "token.issued": _("Issued an access token"),
-    "token.refused": _("Refused to issue a token"),
-    "token.reused": _("A used refresh token came back; its family is revoked"),
-    "token.revoked": _("Revoked a refresh token"),
-    "api_key.created": _("Made an API key"),
-    "api_key.revoked": _("Ended an API key"),
-    "limit.passed": _("Refused further tries"),
-    "signing_key.rotated": _("Changed the key that signs access tokens"),
-    "tenant.created": _("Created the tenant"),
-    "member.added": _("Added a member"),
-    "member.changed": _("Changed a member"),
-    "member.deactivated": _("Shut a member out"),
-    "member.reactivated": _("Let a member in again"),
-    "invitation.sent": _("Invited a person"),
-    "invitation.withdrawn": _("Withdrew an invitation"),
-    "invitation.accepted": _("Accepted an invitation"),
-    "tenant.changed": _("Changed the tenant's settings"),
-    "support.entered": _("A Super Admin entered this tenant"),
-    "support.left": _("A Super Admin left this tenant"),
-    "factor.added": _("Set up a second factor"),
-    "factor.removed": _("Gave up a second factor"),
-    "factor.codes_made": _("Made new recovery codes"),
-    "factor.required": _("Changed whether a second factor is required"),
-    "sso.connected": _("Added an identity provider"),
-    "sso.changed": _("Changed an identity provider"),
-    "sso.removed": _("Removed an identity provider"),
-    "sso.domain_added": _("Named a mail domain"),
-    "sso.domain_verified": _("Proved a mail domain by its DNS"),
-    "sso.domain_lost": _("A proven mail domain's DNS record is gone"),
-    "sso.domain_removed": _("Removed a mail domain"),
-    "sso.only": _("Changed who must come by the provider"),
-    "sso.joined": _("Joined by the identity provider"),
-    "sso.linked": _("Linked a member to their account at the provider"),
-    "sso.unlinked": _("Unlinked a member from the provider"),
-    "sso.refused": _("Refused a sign-in by the provider"),
-    "sso.passed_by": _("Signed in past the provider, as an owner kept for emergencies"),
-    "team.created": _("Created a team"),
-    "team.changed": _("Changed a team"),
+    "session.opened": Act(_("Signed in"), _("A person opened a session in a browser."), ("amr",)),
+    "session.closed": Act(_("Signed out"), _("A person closed their session.")),
+    "session.ended": Act(_("Ended sessions"), _("Sessions of a person in other browsers were ended."), ("count",)),
+    "session.refused": Act(
+        _("Sign-in refused"), _("A password was refused. The address tried is kept as a hash."), ("email_sha256",)
+    ),
+    "password.reset_asked": Act(_("Asked for a password reset"), _("Somebody asked for a link to set a new password.")),
+    "password.changed": Act(
+        _("Changed the password"), _("The password is another one now, and what the old one had opened has ended.")
+    ),
+    "token.issued": Act(_("Issued an access token"), _("An API client signed in and got its first pair of tokens.")),
+    "token.reused": Act(
+        _("A used refresh token came back; its family is revoked"),
+        _("Somebody holds a copy of a refresh token; all its tokens have ended."),
+    ),
+    "token.revoked": Act(
+        _("Revoked a refresh token"), _("A refresh token and the access tokens made with it have ended.")
+    ),
+    "api_key.created": Act(
+        _("Made an API key"), _("A key that acts for its member within its scopes."), ("scopes", "days")
+    ),
+    "api_key.revoked": Act(_("Ended an API key"), _("The key opens nothing any more.")),
+    "limit.passed": Act(
+        _("Refused further tries"),
+        _("Too many tries in a time; further ones are refused. Who tried is kept as a hash."),
+        ("limit", "subject_sha256"),
+    ),
+    "signing_key.rotated": Act(
+        _("Changed the key that signs access tokens"),
+        _("New access tokens are signed with another key."),
+        ("kid", "at_once"),
+    ),
+    "tenant.created": Act(_("Created the tenant"), _("The organisation was made.")),
+    "member.added": Act(_("Added a member"), _("A person belongs to the organisation now."), ("role",)),
+    "member.changed": Act(_("Changed a member"), _("A member has another role."), ("role", "before")),
+    "member.deactivated": Act(
+        _("Shut a member out"), _("The person can no longer enter; their keys and tokens have ended."), ("handed_over",)
+    ),
+    "member.reactivated": Act(_("Let a member in again"), _("The person can enter again."), ("role",)),
+    "invitation.sent": Act(_("Invited a person"), _("A link to join was mailed."), ("role", "teams", "again")),
+    "invitation.withdrawn": Act(_("Withdrew an invitation"), _("The link opens nothing any more.")),
+    "invitation.accepted": Act(_("Accepted an invitation"), _("The invited person joined.")),
+    "tenant.changed": Act(
+        _("Changed the tenant's settings"),
+        _("Name or time zone of the organisation changed."),
+        ("name", "timezone", "before"),
+    ),
+    "support.entered": Act(
+        _("A Super Admin entered this tenant"),
+        _("A support visit began; what is done in it names the visitor beside the member."),
+        ("visitor", "acting_for", "minutes"),
+    ),
+    "support.left": Act(_("A Super Admin left this tenant"), _("A support visit ended before its time."), ("visitor",)),
+    "factor.added": Act(_("Set up a second factor"), _("Signing in asks for it from now on."), ("kind",)),
+    "factor.removed": Act(_("Gave up a second factor"), _("Signing in asks for it no more."), ("kind",)),
+    "factor.codes_made": Act(_("Made new recovery codes"), _("The old recovery codes open nothing any more.")),
+    "factor.required": Act(
+        _("Changed whether a second factor is required"),
+        _("Members must have a second factor from a moment on, or need none."),
+        ("from",),
+    ),
+    "sso.connected": Act(
+        _("Added an identity provider"),
+        _("People can come by this provider."),
+        ("kind", "issuer_sha256", "client_sha256", "default_role", "factor_trust"),
+    ),
+    "sso.changed": Act(
+        _("Changed an identity provider"),
+        _("What the provider is asked, or how, is other than before."),
+        ("kind", "issuer_sha256", "client_sha256", "default_role", "factor_trust", "new_secret", "before"),
+    ),
+    "sso.removed": Act(_("Removed an identity provider"), _("Nobody comes by this provider any more.")),
+    "sso.domain_added": Act(_("Named a mail domain"), _("A domain waits for its proof."), ("domain",)),
+    "sso.domain_verified": Act(
+        _("Proved a mail domain by its DNS"), _("The DNS holds the record that we asked for."), ("domain",)
+    ),
+    "sso.domain_lost": Act(
+        _("A proven mail domain's DNS record is gone"),
+        _("The domain counts no more until its record is back."),
+        ("domain",),
+    ),
+    "sso.domain_removed": Act(_("Removed a mail domain"), _("The domain counts no more."), ("domain",)),
+    "sso.only": Act(
+        _("Changed who must come by the provider"),
+        _("Whether passwords still open this tenant changed."),
+        ("on", "break_glass"),
+    ),
+    "sso.joined": Act(
+        _("Joined by the identity provider"), _("A person of a proven domain became a member by signing in."), ("role",)
+    ),
+    "sso.linked": Act(
+        _("Linked a member to their account at the provider"),
+        _("The provider's account is this member's from now on."),
+        ("subject_sha256",),
+    ),
+    "sso.unlinked": Act(
+        _("Unlinked a member from the provider"),
+        _("The provider's account opens nothing here any more."),
+        ("subject_sha256",),
+    ),
+    "sso.refused": Act(
+        _("Refused a sign-in by the provider"), _("The provider's answer was not accepted."), ("reason",)
+    ),
+    "sso.passed_by": Act(
+        _("Signed in past the provider, as an owner kept for emergencies"),
+        _("Only the provider is the rule here, and an owner came in without it."),
+        ("amr",),
+    ),
+    "team.created": Act(_("Created a team"), _("A team of members was made."), ("slug",)),
+    "team.changed": Act(
+        _("Changed a team"),
+        _("A team was renamed, or a member joined or left it."),
+        ("name", "before", "joined", "left"),
+    ),
 }

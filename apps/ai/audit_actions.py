@@ -2,13 +2,41 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.audit.catalogue import Act
+
 ACTIONS = {
-    "ai.granted": _("Gave the tenant AI, or took it"),
-    "ai.switched": _("Switched AI on or off"),
-    "ai.provider_switched": _("Switched a model provider on or off"),
-    "ai.budget_reached": _("A part of the AI budget is used"),
-    "ai.summary_asked": _("Asked for an AI summary"),
-    "ai.summary_written": _("An AI summary was written"),
-    "ai.summary_failed": _("An AI summary was not written"),
-    "ai.summary_answered": _("Said what became of an AI summary"),
+    "ai.granted": Act(
+        _("Gave the tenant AI, or took it"),
+        _("The operator allowed AI for the tenant, or took it away."),
+        ("before", "after"),
+    ),
+    "ai.switched": Act(
+        _("Switched AI on or off"),
+        _("AI was switched on or off here, or its monthly cap changed."),
+        ("before", "after", "cap", "cap_before"),
+    ),
+    "ai.provider_switched": Act(
+        _("Switched a model provider on or off"),
+        _("A model provider may be used, or may not, in the whole installation."),
+        ("host", "on"),
+    ),
+    "ai.budget_reached": Act(
+        _("A part of the AI budget is used"), _("A part of the month's budget is used."), ("percent", "month", "limit")
+    ),
+    "ai.summary_asked": Act(
+        _("Asked for an AI summary"),
+        _("A summary of a submission was asked for; the hash is that of what will be sent."),
+        ("summary", "sha256"),
+    ),
+    "ai.summary_written": Act(
+        _("An AI summary was written"),
+        _("The model answered; `settled` is what it cost, in millionths."),
+        ("summary", "sha256", "event", "settled"),
+    ),
+    "ai.summary_failed": Act(
+        _("An AI summary was not written"), _("The model did not answer in a usable way."), ("summary", "failure")
+    ),
+    "ai.summary_answered": Act(
+        _("Said what became of an AI summary"), _("A person said whether the summary was of use."), ("summary", "said")
+    ),
 }

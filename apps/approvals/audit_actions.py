@@ -2,19 +2,39 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.audit.catalogue import Act
+
 ACTIONS = {
-    "task.reassigned": _("Asked somebody else instead"),
-    "path.published": _("Published an approval path"),
-    "case.opened": _("Sent for approval"),
-    "case.resubmitted": _("Sent again after correction"),
-    "case.approved": _("Approved in the end"),
-    "case.rejected": _("Rejected in the end"),
-    "case.withdrawn": _("Withdrew from approval"),
-    "case.sent_back": _("Sent back for changes"),
-    "case.stuck": _("The path cannot go on"),
-    "step.opened": _("Opened a step"),
-    "step.skipped": _("Skipped a step, its condition did not hold"),
-    "step.approved": _("Approved a step"),
-    "step.rejected": _("Rejected a step"),
-    "submission.decided": _("Decided"),
+    "task.reassigned": Act(
+        _("Asked somebody else instead"),
+        _("A step asks another person than before."),
+        ("step", "from", "to"),
+    ),
+    "path.published": Act(
+        _("Published an approval path"), _("A frozen version of an approval path."), ("version", "sha256", "steps")
+    ),
+    "case.opened": Act(_("Sent for approval"), _("A submission began its way through the path."), ("path", "sha256")),
+    "case.resubmitted": Act(
+        _("Sent again after correction"), _("A corrected submission began a new round."), ("round", "sha256")
+    ),
+    "case.approved": Act(_("Approved in the end"), _("The last step was approved."), ("state", "round")),
+    "case.rejected": Act(
+        _("Rejected in the end"), _("A step was rejected, and with it the submission."), ("state", "round")
+    ),
+    "case.withdrawn": Act(
+        _("Withdrew from approval"), _("The submitter took the submission back."), ("state", "round")
+    ),
+    "case.sent_back": Act(_("Sent back for changes"), _("The submitter was asked for changes."), ("round",)),
+    "case.stuck": Act(_("The path cannot go on"), _("Nobody can decide the step."), ("step",)),
+    "step.opened": Act(_("Opened a step"), _("The step waits for the people named."), ("step", "asked", "quorum")),
+    "step.skipped": Act(
+        _("Skipped a step, its condition did not hold"), _("The step's condition did not hold."), ("step", "when")
+    ),
+    "step.approved": Act(_("Approved a step"), _("The step's quorum is reached."), ("step",)),
+    "step.rejected": Act(_("Rejected a step"), _("The step cannot be approved any more."), ("step",)),
+    "submission.decided": Act(
+        _("Decided"),
+        _("One person's verdict on exactly the revision they saw."),
+        ("verdict", "step", "revision", "sha256"),
+    ),
 }

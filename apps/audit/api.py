@@ -15,11 +15,12 @@ from apps.tenants.api import ApiRequest, CursorPagination, ReadOnlyTenantViewSet
 from apps.tenants.context import current_tenant
 from apps.tenants.refusals import Invalid
 
-from . import proofs_api
+from . import acts_api, proofs_api
 from .filters import EntryFilter
 from .models import Entry
 from .sealer import seal
 from .verify import seal_and_verify, verify_everywhere
+from .viewing import viewed
 
 
 class EntrySerializer(serializers.ModelSerializer[Entry]):
@@ -57,7 +58,15 @@ class EntryViewSet(ReadOnlyTenantViewSet[Entry]):
     def list(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Entries that the filters name; dates are days in the tenant's time zone."""
         seal(current_tenant())
-        return super().list(request, *args, **kwargs)
+        answer = super().list(request, *args, **kwargs)
+        viewed(request.query_params.dict(), door="api")
+        return answer
+
+    def retrieve(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """One entry, by its id."""
+        answer = super().retrieve(request, *args, **kwargs)
+        viewed({"entry": answer.data["id"]}, door="api")
+        return answer
 
     def rows(self) -> Any:
         rows = Entry.objects.prefetch_related("seals")
@@ -107,5 +116,6 @@ routes: list[tuple[str, Any, str]] = [("audit/entries", EntryViewSet, "audit-ent
 urlpatterns = [
     path("audit/verify", VerifyView.as_view(), name="audit-verify"),
     path("platform/audit/verify", PlatformVerifyView.as_view(), name="platform-audit-verify"),
+    *acts_api.urlpatterns,
     *proofs_api.urlpatterns,
 ]

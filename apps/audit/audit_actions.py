@@ -2,10 +2,37 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from .catalogue import Act
+
 ACTIONS = {
-    "context.forged": _("Tried to bind a tenant without its signature"),
-    "audit.exported": _("Exported the audit log"),
-    "log.key_rotated": _("Changed the key that signs the log"),
-    "log.key_retired": _("Retired an older key of the log"),
-    "log.origin_opened": _("Began the log under a new name after a restore"),
+    "context.forged": Act(
+        _("Tried to bind a tenant without its signature"),
+        _("The database refused a statement whose tenant or person was not signed by us."),
+        ("reason", "role", "tenant", "user", "request_id"),
+    ),
+    "audit.exported": Act(
+        _("Exported the audit log"),
+        _("Somebody took a copy of the log or of a part of it, with its proofs."),
+        ("filters", "whole", "format"),
+    ),
+    "audit.viewed": Act(
+        _("Looked at the audit log"),
+        _("Somebody read entries. The same look by the same person within a minute is one entry."),
+        ("look", "filters", "door"),
+    ),
+    "log.key_rotated": Act(
+        _("Changed the key that signs the log"),
+        _("The old key signs the bytes of the new one, so that the hand-over itself can be verified."),
+        ("new", "old", "new_key", "signed_by_old"),
+    ),
+    "log.key_retired": Act(
+        _("Retired an older key of the log"),
+        _("Nothing is signed with it any more; what it signed still verifies."),
+        ("new", "old", "new_key", "signed_by_old"),
+    ),
+    "log.origin_opened": Act(
+        _("Began the log under a new name after a restore"),
+        _("A backup lacked entries that were signed; the range that is lost is named."),
+        ("incarnation", "lost_from", "lost_to", "root", "logs"),
+    ),
 }

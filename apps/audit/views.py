@@ -16,12 +16,14 @@ from apps.tenants.slots import slots
 from apps.tenants.windows import window
 
 from .bundle import bundle_of
+from .catalogue import listed
 from .filters import EntryFilter
 from .models import Entry
 from .proofs_api import bundle_answer, exported
 from .receipts import visible
 from .sealer import seal
 from .verify import recent_verification, seal_and_verify
+from .viewing import viewed
 
 PAGE_SIZE = 50
 
@@ -36,6 +38,7 @@ def log(request: PageRequest, tenant: str) -> HttpResponse:
     asked = EntryFilter(request.GET, zone=ZoneInfo(request.tenant.timezone))
     rows = asked.apply(Entry.objects.prefetch_related("seals"))
     shown = window(rows, request.GET, by="time", size=PAGE_SIZE)
+    viewed(asked.cleaned_data, door="page")
     return page(
         request,
         "audit/log.html",
@@ -46,6 +49,12 @@ def log(request: PageRequest, tenant: str) -> HttpResponse:
             "verification": recent_verification(),
         },
     )
+
+
+def acts(request: PageRequest, tenant: str) -> HttpResponse:
+    """What is recorded: every kind of act, from the code that records it."""
+    require("audit.read")
+    return page(request, "audit/acts.html", {"acts": listed()})
 
 
 def export(request: PageRequest, tenant: str) -> HttpResponseBase:

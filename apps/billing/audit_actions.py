@@ -2,8 +2,16 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.audit.catalogue import Act
+
 ACTIONS = {
-    "plan.started": _("Started with a plan"),
-    "plan.changed": _("Changed the plan"),
-    "quota.overridden": _("Changed a limit of this tenant alone"),
+    "plan.started": Act(_("Started with a plan"), _("The tenant's first plan."), ("plan", "version")),
+    "plan.changed": Act(
+        _("Changed the plan"), _("The tenant is on another plan."), ("plan", "version", "before", "trial_ends_at")
+    ),
+    "quota.overridden": Act(
+        _("Changed a limit of this tenant alone"),
+        _("A limit differs from the plan's, for this tenant alone."),
+        ("resource", "most", "before"),
+    ),
 }

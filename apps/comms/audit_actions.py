@@ -2,15 +2,35 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.audit.catalogue import Act
+
 ACTIONS = {
-    "webhook.created": _("Added a webhook endpoint"),
-    "webhook.changed": _("Changed a webhook endpoint"),
-    "webhook.deleted": _("Removed a webhook endpoint"),
-    "webhook.secret_rotated": _("Replaced the secret of a webhook endpoint"),
-    "webhook.secret_ended": _("Ended the old secret of a webhook endpoint"),
-    "webhook.tested": _("Sent a test to a webhook endpoint"),
-    "webhook.resent": _("Sent a webhook again"),
-    "webhook.disabled": _("Switched off a webhook endpoint that takes nothing"),
-    "mail.bounced": _("A mail came back"),
-    "mail.complained": _("A mail was reported as spam"),
+    "webhook.created": Act(
+        _("Added a webhook endpoint"), _("Events will be sent to an address of the tenant's own."), ("events",)
+    ),
+    "webhook.changed": Act(
+        _("Changed a webhook endpoint"),
+        _("Its address, its events or its switch changed."),
+        ("fields", "events", "off"),
+    ),
+    "webhook.deleted": Act(_("Removed a webhook endpoint"), _("Nothing is sent there any more."), ("deliveries",)),
+    "webhook.secret_rotated": Act(
+        _("Replaced the secret of a webhook endpoint"),
+        _("Messages are signed with a new secret; the old one signs beside it for a while."),
+        ("before_until",),
+    ),
+    "webhook.secret_ended": Act(
+        _("Ended the old secret of a webhook endpoint"), _("Only the new secret signs from now on."), ("secrets",)
+    ),
+    "webhook.tested": Act(_("Sent a test to a webhook endpoint"), _("A test event was queued for it.")),
+    "webhook.resent": Act(_("Sent a webhook again"), _("A delivery is tried again."), ("attempts",)),
+    "webhook.disabled": Act(
+        _("Switched off a webhook endpoint that takes nothing"),
+        _("It failed for so long that nothing is sent there any more."),
+        ("reason",),
+    ),
+    "mail.bounced": Act(_("A mail came back"), _("The provider could not deliver it."), ("template", "attempts")),
+    "mail.complained": Act(
+        _("A mail was reported as spam"), _("Its recipient called it spam."), ("template", "attempts")
+    ),
 }

@@ -2,8 +2,16 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.audit.catalogue import Act
+
 ACTIONS = {
-    "flag.created": _("Made a feature flag"),
-    "flag.changed": _("Changed a feature flag"),
-    "flag.overridden": _("Changed a feature flag for this tenant"),
+    "flag.created": Act(_("Made a feature flag"), _("A switch of the whole installation."), ("algo", "salt")),
+    "flag.changed": Act(
+        _("Changed a feature flag"),
+        _("The switch or its rollout changed in the whole installation."),
+        ("before", "after", "version"),
+    ),
+    "flag.overridden": Act(
+        _("Changed a feature flag for this tenant"), _("The switch differs for this tenant alone."), ("before", "after")
+    ),
 }

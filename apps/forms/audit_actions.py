@@ -2,25 +2,61 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.audit.catalogue import Act
+
 ACTIONS = {
-    "form.created": _("Created a form"),
-    "form.changed": _("Changed the draft of a form"),
-    "form.deleted": _("Deleted a form that was never published"),
-    "draft.deleted": _("Deleted a draft"),
-    "export.asked": _("Asked for an export of the tenant's data"),
-    "export.made": _("Made an export of the tenant's data"),
-    "export.downloaded": _("Downloaded an export of the tenant's data"),
-    "export.dropped": _("Deleted an export whose time was over"),
-    "form.published": _("Published a form"),
-    "access.granted": _("Granted access to a form"),
-    "access.taken": _("Took ownership of a form that had no owner"),
-    "access.revoked": _("Revoked access to a form"),
-    "filling.changed": _("Changed who may fill a form"),
-    "draft.started": _("Started to fill a form"),
-    "submission.sent": _("Sent a submission"),
-    "receipt.given": _("Gave a private link to whoever sent it from outside"),
-    "attachment.added": _("Attached a file"),
-    "attachment.removed": _("Removed a file from a draft"),
-    "attachment.downloaded": _("Downloaded a file"),
-    "attachment.corrupt": _("Refused a file whose content has changed"),
+    "form.created": Act(_("Created a form"), _("A draft was made."), ("slug", "filling")),
+    "form.changed": Act(
+        _("Changed the draft of a form"), _("The draft changed; the hash is that of its content."), ("fields", "sha256")
+    ),
+    "form.deleted": Act(_("Deleted a form that was never published"), _("A form that was never published is gone.")),
+    "draft.deleted": Act(_("Deleted a draft"), _("A draft and its files are gone."), ("files",)),
+    "export.asked": Act(
+        _("Asked for an export of the tenant's data"), _("A job will write all data of the tenant into a ZIP.")
+    ),
+    "export.made": Act(
+        _("Made an export of the tenant's data"), _("The ZIP is ready, by its hash."), ("bytes", "sha256")
+    ),
+    "export.downloaded": Act(_("Downloaded an export of the tenant's data"), _("The ZIP was given out."), ("sha256",)),
+    "export.dropped": Act(_("Deleted an export whose time was over"), _("The ZIP's time is over and it is deleted.")),
+    "form.published": Act(
+        _("Published a form"),
+        _("A frozen version, with the path that it goes through."),
+        ("version", "sha256", "path_sha256"),
+    ),
+    "access.granted": Act(
+        _("Granted access to a form"),
+        _("A person, a team or a role may do more with the form."),
+        ("principal_type", "principal", "role"),
+    ),
+    "access.taken": Act(
+        _("Took ownership of a form that had no owner"),
+        _("An owner of the organisation became owner of a form that had none."),
+    ),
+    "access.revoked": Act(
+        _("Revoked access to a form"),
+        _("A person, a team or a role may do less with the form."),
+        ("principal_type", "principal", "role"),
+    ),
+    "filling.changed": Act(
+        _("Changed who may fill a form"), _("Who may fill the form is another circle now."), ("filling", "before")
+    ),
+    "draft.started": Act(
+        _("Started to fill a form"), _("A person began to fill a version of the form."), ("form", "version")
+    ),
+    "submission.sent": Act(
+        _("Sent a submission"), _("A revision was sent; the hash is that of its content."), ("revision", "sha256")
+    ),
+    "receipt.given": Act(
+        _("Gave a private link to whoever sent it from outside"),
+        _("Somebody outside holds a link to what they sent."),
+        ("mailed",),
+    ),
+    "attachment.added": Act(_("Attached a file"), _("A file was stored, by its hash."), ("field", "sha256", "bytes")),
+    "attachment.removed": Act(_("Removed a file from a draft"), _("A file is no longer part of a draft."), ("field",)),
+    "attachment.downloaded": Act(_("Downloaded a file"), _("A file was given out."), ("sha256",)),
+    "attachment.corrupt": Act(
+        _("Refused a file whose content has changed"),
+        _("A file's bytes are not those of its hash; it was not given out."),
+    ),
 }

@@ -1,11 +1,20 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from apps.audit.catalogue import Act
+
 ACTIONS = {
-    "backup.made": _("Took a backup"),
-    "backup.restored": _("Restored a backup"),
-    "context.key_rotated": _("Made a new key for the signed context"),
-    "alarm.seen": _("Marked security events as seen"),
+    "backup.made": Act(
+        _("Took a backup"), _("Database and files were copied, with their hashes."), ("made_at", "files", "parts")
+    ),
+    "backup.restored": Act(
+        _("Restored a backup"), _("The installation is what a backup was."), ("made_at", "files", "parts")
+    ),
+    "context.key_rotated": Act(
+        _("Made a new key for the signed context"),
+        _("The database takes another key for the signed context."),
+        ("key", "retired_others"),
+    ),
 }
 
 

@@ -1,0 +1,53 @@
+"""Reading the log is an act too: one entry for each look, however many rows and pages it shows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+
+from apps.tenants import clock
+from apps.tenants.context import current
+
+from . import canonical
+from .actions import record
+from .models import Entry
+
+SAME_LOOK = timedelta(minutes=1)
+POSITION = frozenset({"before", "after", "cursor", "page_size"})
+TYPED = frozenset({"text"})
+
+
+def viewed(query: Mapping[str, Any], *, door: str) -> None:
+    """Record that whoever acts reads the entries that these filters name; the same look within a minute is one entry.
+
+    Filters stand in it by id and date; what was typed stands there only as `true`. Of two looks at the very same moment
+    both may be recorded.
+    """
+    asked = {
+        key: str(query[key])[:100] for key in sorted(query) if query[key] and key.isascii() and key not in POSITION
+    }
+    look = hashlib.sha256(canonical.encode({"door": door, "filters": asked})).hexdigest()[:16]
+    if _was_recorded(look):
+        return
+    filters = {key: True if key in TYPED else value for key, value in asked.items()}
+    with transaction.atomic():
+        record("audit.viewed", facts={"look": look, "filters": filters, "door": door})
+
+
+def _was_recorded(look: str) -> bool:
+    acting = current()
+    rows = Entry.objects.filter(action="audit.viewed", actor_id=acting.member or acting.user)
+    return any(_is(entry, look) for entry in rows.since(clock.now() - SAME_LOOK))
+
+
+def _is(entry: Entry, look: str) -> bool:
+    try:
+        said = entry.document
+    except canonical.NotCanonical:
+        return False
+    by = str(current().impersonator) if current().impersonator else None
+    return said["facts"].get("look") == look and (said.get("impersonator") or {}).get("id") == by

@@ -1,0 +1,80 @@
+"""The catalogue by page and API, and reading the log as an act of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from apps.audit.catalogue import listed
+from apps.audit.models import Entry
+from tests.api.test_second_factor import set_up
+from tests.cast import acting_as
+
+
+def looks(company, member=None):
+    with acting_as(company.owner):
+        rows = Entry.objects.filter(action="audit.viewed", actor_id=(member or company.owner).pk).order_by("time")
+        return [entry.facts for entry in rows]
+
+
+def test_the_api_lists_every_act_with_its_meaning_and_facts(api, acme):
+    answer = api.as_(acme.owner).get("/api/v1/audit/actions")
+    rows = {row["name"]: row for row in answer.json()["results"]}
+    assert set(rows) == {name for name, _act in listed()}
+    assert rows["submission.decided"]["fields"] == ["verdict", "step", "revision", "sha256"]
+    assert all(row["title"] and row["meaning"] and row["since"] for row in rows.values())
+
+
+def test_the_page_shows_what_is_recorded(browse, acme):
+    text = browse(acme.owner).get(acme.url("settings/audit-log/acts/")).content.decode()
+    assert all(f"<code>{name}</code>" in text for name, _act in listed())
+
+
+@pytest.mark.parametrize("who", ["editor", "viewer"])
+def test_the_catalogue_is_for_those_who_may_read_the_log(api, browse, acme, who):
+    member = getattr(acme, who)
+    assert api.as_(member).get("/api/v1/audit/actions").status_code == 403
+    assert browse(member).get(acme.url("settings/audit-log/acts/")).status_code == 403
+
+
+def test_a_look_at_the_page_is_one_entry_however_often_it_is_reloaded(browse, acme):
+    browser = browse(acme.owner)
+    for _again in range(3):
+        assert browser.get(acme.url("settings/audit-log/"), {"action": "member.added"}).status_code == 200
+    (found,) = looks(acme)
+    assert (found["filters"], found["door"]) == ({"action": "member.added"}, "page")
+
+
+def test_another_filter_another_door_and_another_person_are_looks_of_their_own(api, browse, acme):
+    browse(acme.owner).get(acme.url("settings/audit-log/"))
+    browse(acme.owner).get(acme.url("settings/audit-log/"), {"type": "member"})
+    api.as_(acme.owner).get("/api/v1/audit/entries")
+    api.as_(acme.owner).get("/api/v1/audit/entries", {"page_size": 1})
+    assert [found["door"] for found in looks(acme)] == ["page", "page", "api"]
+
+
+def test_what_was_typed_into_the_search_is_not_kept(api, acme):
+    api.as_(acme.owner).get("/api/v1/audit/entries", {"text": "Katarzyna"})
+    with acting_as(acme.owner):
+        (entry,) = Entry.objects.filter(action="audit.viewed")
+    assert entry.facts["filters"] == {"text": True}
+    assert b"Katarzyna" not in bytes(entry.body)
+
+
+def test_one_entry_by_its_id_is_a_look_too(api, acme):
+    with acting_as(acme.owner):
+        first = Entry.objects.first()
+    assert api.as_(acme.owner).get(f"/api/v1/audit/entries/{first.pk}").status_code == 200
+    assert looks(acme)[0]["filters"] == {"entry": str(first.pk)}
+
+
+def test_whoever_may_not_read_leaves_no_look(api, acme):
+    assert api.as_(acme.editor).get("/api/v1/audit/entries").status_code == 403
+    assert looks(acme, acme.editor) == []
+
+
+def test_a_second_factor_is_recorded_in_the_log_of_its_persons_tenants(acme):
+    set_up(acme.editor.user)
+    with acting_as(acme.owner):
+        rows = Entry.objects.filter(action__startswith="factor.", actor_id=acme.editor.pk).order_by("time")
+        found = [(entry.action, entry.facts.get("kind")) for entry in rows]
+    assert ("factor.added", "totp") in found
