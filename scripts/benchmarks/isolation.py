@@ -23,8 +23,8 @@ import psycopg
 from .stage import Stage, free_port, running, wait
 from .submit import DATA, FORM
 
-PAIRS = 60
-ROUNDS = 3
+PAIRS = 100
+ROUNDS = 5
 WARM_UP = 15
 FEW, MANY = 10, 10_000
 UNWALLED = "orkestra_unwalled"
