@@ -15,6 +15,11 @@ ACTIONS = {
         _("The database takes another key for the signed context."),
         ("key", "retired_others"),
     ),
+    "alarm.seen": Act(
+        _("Marked security events as seen"),
+        _("A Super Admin has read security events and says so."),
+        ("by", "count", "events"),
+    ),
 }
 
 
