@@ -23,8 +23,6 @@ def unowned(request: PageRequest, tenant: str) -> HttpResponse:
 def take(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
     """POST makes me the owner of one."""
     require("settings.write")
-    if request.method != "POST":
-        return redirect(turl(request, "forms:unowned"))
     found = get_object_or_404(Form, pk=pk)
     actions.take_ownership(found, by=request.member)
     return redirect(turl(request, "forms:access", slug=found.slug))
