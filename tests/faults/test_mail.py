@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from django.db import connections, transaction
 
+from apps.accounts.actions import invite
 from apps.comms import actions
 from apps.comms.models import OutboxMessage, OutboxState
 from apps.tenants.context import as_system
@@ -112,6 +113,16 @@ def test_a_mail_waits_while_the_mail_server_refuses_and_goes_out_after(acme, pos
         actions.deliver(message.pk)
     assert now(acme, message).state == OutboxState.SENT
     assert len(post.mails) == 1
+
+
+def test_the_link_of_an_invitation_is_kept_no_longer_than_until_it_is_sent(acme, post):
+    with acting_as(acme.owner):
+        invite(email="new@person.example", role="member", by=acme.owner)
+        message = OutboxMessage.objects.get(template="account/mail/invitation")
+        assert "/account/invitation/" in message.body
+        actions.deliver(message.pk)
+    assert len(post.mails) == 1
+    assert "/account/invitation/" not in now(acme, message).body
 
 
 def test_a_mail_that_never_goes_out_is_given_up_and_says_why(acme, post):
