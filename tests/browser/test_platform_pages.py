@@ -17,8 +17,8 @@ PAGES = (
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
 def test_the_super_admins_site_is_clean(chromium, address, acme, width, scheme):
-    User.objects.filter(pk=acme.owner.user_id).update(is_platform_admin=True)
     page = sign_in(chromium, address, acme.owner, width)
+    User.objects.filter(pk=acme.owner.user_id).update(is_platform_admin=True)
     page.emulate_media(color_scheme=scheme)
     for path in PAGES:
         assert page.goto(f"{address}/admin/{path}").status == 200
