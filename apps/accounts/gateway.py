@@ -16,6 +16,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from apps.tenants.caller import Caller, called_by
 from apps.tenants.context import TenantContext, current, tenant_context
 from apps.tenants.freshness import NotFresh
 from apps.tenants.refusals import Forbidden, NotFound, NotSignedIn, Problem, TooLarge
@@ -24,6 +25,7 @@ from apps.tenants.slots import slots
 
 from . import actions, key_format, limits, second_factor, sessions, step_up, support, tokens
 from .answers import problem_answer
+from .devices import device_of
 from .doors import CLOSED, TENANT_PATH, Door, Rule, is_api, rule_of
 from .models import Member, SupportVisit, User
 from .revocation import refuse_revoked
@@ -42,6 +44,11 @@ class Gateway:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        device = device_of(request)
+        with called_by(Caller(device.address or "", device.agent)):
+            return self._answer(request)
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
         try:
             context = identify(request)
         except NotSignedIn as problem:

@@ -71,6 +71,8 @@ def member(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
             actions.deactivate(found, by=request.member)
         elif asked == "reactivate":
             actions.reactivate(found, by=request.member)
+        elif asked == "erase":
+            actions.erase_private_values(found, by=request.member)
     except (Refused, Invalid) as refused:
         messages.error(request, f"{found.name}: {refused.detail}")
         return redirect(turl(request, "accounts:members"))

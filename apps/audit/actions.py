@@ -14,7 +14,7 @@ from apps.tenants.context import TenantContext, as_system, current, current_tena
 from apps.tenants.ids import new_id
 from apps.tenants.models import PLATFORM_TENANT_ID
 
-from . import canonical, catalogue
+from . import canonical, catalogue, private
 from .models import Entry
 from .receipts import issue
 
@@ -61,8 +61,10 @@ def record(
         outcome=outcome,
         request_id=current().request_id,
     )
-    entry.body = canonical.encode(_document(entry, named, facts or {}))
+    values = private.drawn()
+    entry.body = canonical.encode(_document(entry, named, facts or {}) | private.commitments(values))
     entry.save(force_insert=True)
+    private.keep(values, entry)
     if receipt:
         issue(entry)
     return entry

@@ -15,6 +15,11 @@ ACTIONS = {
         _("Somebody took a copy of the log or of a part of it, with its proofs."),
         ("filters", "whole", "format"),
     ),
+    "privacy.erased": Act(
+        _("Erased a person's addresses and browsers"),
+        _("Salts and values behind this person's entries are gone; the entries and their proofs stand as before."),
+        ("values", "person"),
+    ),
     "audit.viewed": Act(
         _("Looked at the audit log"),
         _("Somebody read entries. The same look by the same person within a minute is one entry."),

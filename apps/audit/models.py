@@ -213,3 +213,22 @@ class Verified(TenantModel):
     reason = models.CharField(max_length=300, blank=True)
     at = models.DateTimeField()
     full_at = models.DateTimeField(null=True)
+
+
+class PrivateValue(TenantModel):
+    """Salt and value of what an entry commits to: the address or the agent that a person came with.
+
+    The app may add and read; `orkestra_erase_private` deletes those of one person.
+    """
+
+    access: ClassVar[Access] = Access.APPEND
+
+    entry = TenantForeignKey(Entry, models.PROTECT, related_name="private_values")
+    name = models.CharField(max_length=16)
+    person = models.UUIDField(null=True)
+    salt = models.BinaryField(max_length=32)
+    value = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "entry", "name"], name="audit_privatevalue_once")]
+        indexes = [models.Index(fields=["tenant", "person"], name="audit_privatevalue_person")]

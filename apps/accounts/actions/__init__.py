@@ -6,6 +6,7 @@ from .invitations import Invited, accept, invite, look_at, resend_invitation, wi
 from .leaving import deactivate
 from .members import change_role, leave_team, reactivate, rename_team, ties_of
 from .people import add_member, change_tenant, create_person, create_team, create_tenant, join_team, require_factor
+from .privacy import erase_private_values
 from .sessions import (
     end_sessions,
     factor_changed,
@@ -34,6 +35,7 @@ __all__ = [
     "end_families",
     "end_family",
     "end_sessions",
+    "erase_private_values",
     "factor_changed",
     "find_api_key",
     "invite",

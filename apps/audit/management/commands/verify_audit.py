@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError
 
+from apps.audit import private
 from apps.audit.evidence import check_instance
 from apps.audit.parallel import in_processes
 from apps.audit.sealer import seal
@@ -56,7 +57,10 @@ class Command(BaseCommand):
                 seal(tenant.pk)
                 result = verify(incremental=options["incremental"], walker=in_processes(options["processes"]))
                 keep(result)
+                values = private.examine() if result.whole and not options["incremental"] else None
             self._say(tenant, result)
+            if values is not None:
+                self.stdout.write(f"{'':<24} {values.in_words}")
             yield result
 
     def _instance(self) -> Damage | None:

@@ -1,0 +1,27 @@
+"""Erase what the tenant keeps of the addresses and browsers that a person came with."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from apps.audit import private
+from apps.audit.actions import record
+from apps.tenants.context import current_tenant
+
+from ..models import ApiKey, Member, TokenFamily
+
+
+@transaction.atomic
+def erase_private_values(member: Member, *, by: Member | None) -> int:
+    """Delete the addresses and agents of this person everywhere in the tenant in force; what they did stays in the log.
+
+    The audit log's chain and proofs hold as before, and an entry attests the erasure. Copies in backups live as long as
+    these. Returns how many values were deleted.
+    """
+    count = private.erase(member.user_id)
+    count += ApiKey.objects.filter(member=member).exclude(last_address=None).update(last_address=None)
+    families = TokenFamily.objects.filter(user_id=member.user_id, tenant_id=current_tenant())
+    count += families.exclude(address=None, agent="").update(address=None, agent="")
+    record("privacy.erased", member, facts={"values": count, "person": str(member.user_id)})
+    private.erase(member.user_id)  # who erases their own leaves no address with this very entry
+    return count

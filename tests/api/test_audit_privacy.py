@@ -1,0 +1,113 @@
+"""Addresses and agents beside the log: committed to, kept apart, and erased without breaking the chain."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.db import DatabaseError, connection
+
+from apps.audit import private
+from apps.audit.models import Entry, PrivateValue
+from apps.audit.sealer import seal
+from apps.audit.verify import verify
+from tests import database
+from tests.cast import acting_as
+
+AGENT = "Inspector/9.1 (secret-laptop)"
+
+
+def invite(browse, acme, agent=AGENT):
+    """An act through a page, as a browser of this name does it; its entry."""
+    answer = browse(acme.owner).post(
+        acme.url("settings/general/"), {"name": "Acme 2", "timezone": "Europe/Paris"}, headers={"User-Agent": agent}
+    )
+    assert answer.status_code == 302, answer.content.decode()[:500]
+    with acting_as(acme.owner):
+        return Entry.objects.filter(action="tenant.changed").latest("time")
+
+
+def test_an_entry_commits_to_address_and_agent_and_holds_neither(browse, acme):
+    entry = invite(browse, acme)
+    assert AGENT.encode() not in bytes(entry.body)
+    assert b"127.0.0.1" not in bytes(entry.body)
+    with acting_as(acme.owner):
+        kept = {one.name: one for one in PrivateValue.objects.filter(entry=entry)}
+    assert {name: one.value for name, one in kept.items()} == {"address": "127.0.0.1", "agent": AGENT}
+    said = {one["name"]: one["commitment"] for one in entry.document["private"]}
+    assert said == {name: private.commitment(bytes(one.salt), one.value) for name, one in kept.items()}
+    assert len({bytes(one.salt) for one in kept.values()}) == 2
+
+
+def test_a_job_has_no_address(acme):
+    with acting_as(acme.owner):
+        assert all("private" not in entry.document for entry in Entry.objects.filter(action="member.added"))
+
+
+def test_the_app_can_neither_change_nor_delete_a_private_value(browse, acme):
+    invite(browse, acme)
+    for statement in ("DELETE FROM audit_privatevalue", "UPDATE audit_privatevalue SET value = ''"):
+        with (
+            acting_as(acme.owner),
+            connection.cursor() as cursor,
+            pytest.raises(DatabaseError, match="permission denied"),
+        ):
+            cursor.execute(statement)
+
+
+def test_erasing_a_person_deletes_their_values_only_and_the_chain_verifies(browse, acme):
+    entry = invite(browse, acme)
+    answer = browse(acme.editor).get(acme.url(), headers={"User-Agent": "Other/1"})
+    assert answer.status_code == 200
+    member = f"settings/members/{acme.owner.pk}/"
+    assert browse(acme.owner).post(acme.url(member), {"do": "erase"}).status_code == 302
+    seal(acme.id)
+    with acting_as(acme.owner):
+        assert not PrivateValue.objects.filter(person=acme.owner.user_id).exists()
+        assert verify().whole
+        attested = Entry.objects.get(action="privacy.erased")
+        assert attested.facts["values"] >= 2
+        found = private.examine()
+        assert (found.lost, found.broken) == (0, [])
+        assert sum(found.erased.values()) >= 2
+        assert Entry.objects.get(pk=entry.pk).document["private"] == entry.document["private"]
+    with database.superuser() as admin:
+        rows = admin.execute(
+            "SELECT count(*) FROM audit_privatevalue WHERE tenant_id = %s AND value = %s", [acme.id, AGENT]
+        ).fetchone()
+    assert rows == (0,)
+
+
+def test_one_tenants_erasure_leaves_what_another_keeps(browse, acme, globex):
+    invite(browse, globex)
+    with acting_as(acme.owner):
+        assert private.erase(globex.owner.user_id) == 0
+    with acting_as(globex.owner):
+        assert PrivateValue.objects.filter(person=globex.owner.user_id).exists()
+
+
+def test_the_command_erases_a_person_and_verifying_says_where_it_is_attested(browse, acme):
+    invite(browse, acme)
+    call_command("erase_person", acme.owner.user.email, tenant=acme.slug, stdout=StringIO())
+    said = StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("verify_audit", tenant=acme.slug, processes=1, stdout=said)
+    assert ended.value.code == 0
+    assert "erased, attested at #" in said.getvalue()
+    assert "MISSING" not in said.getvalue()
+
+
+def test_a_value_that_is_gone_or_changed_without_an_attestation_is_told(browse, acme):
+    first = invite(browse, acme)
+    with database.superuser() as admin:
+        admin.execute("DELETE FROM audit_privatevalue WHERE entry_id = %s AND name = 'agent'", [first.pk])
+        admin.execute("UPDATE audit_privatevalue SET value = '::1' WHERE entry_id = %s", [first.pk])
+    with acting_as(acme.owner):
+        found = private.examine()
+    assert found.lost == 1
+    assert found.broken == [first.pk]
+
+
+def test_only_who_may_change_members_erases(browse, acme):
+    assert browse(acme.editor).post(acme.url(f"settings/members/{acme.owner.pk}/"), {"do": "erase"}).status_code == 403
