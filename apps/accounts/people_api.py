@@ -13,7 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.tenants.api import CheckedSerializer, ReadOnlyTenantViewSet, TenantViewSet
+from apps.tenants.api import UUID_PATTERN, CheckedSerializer, ReadOnlyTenantViewSet, TenantViewSet
 from apps.tenants.context import require
 from apps.tenants.refusals import Invalid
 
@@ -153,7 +153,7 @@ class MemberViewSet(ReadOnlyTenantViewSet[Member]):
         return Response(status=204)
 
     @extend_schema(responses=TieSerializer(many=True))
-    @action(detail=True, methods=["get"])
+    @action(detail=True, methods=["get"], pagination_class=None)
     def ties(self, request: Request, pk: str) -> Response:
         """What depends on this member: open tasks, forms that only they own, their API keys."""
         return Response(TieSerializer(actions.ties_of(self.get_object()), many=True).data)
@@ -246,7 +246,7 @@ class TeamViewSet(TenantViewSet[Team]):
         return Response(MemberSerializer(member).data, status=201)
 
     @extend_schema(responses={204: None})
-    @action(detail=True, methods=["delete"], url_path="members/(?P<member>[0-9a-f-]{36})")
+    @action(detail=True, methods=["delete"], url_path=rf"members/(?P<member>{UUID_PATTERN})")
     def leave(self, request: Request, pk: str, member: str) -> Response:
         """Take a member out of the team."""
         team = self.get_object()

@@ -117,10 +117,12 @@ def sessions() -> Finding:
     """No stored session outlives twelve hours without use, or seven days."""
     now = clock.now()
     absolute = timedelta(seconds=settings.SESSION_ABSOLUTE_SECONDS + 60)
-    idle = now + timedelta(seconds=settings.SESSION_COOKIE_AGE + 60)
+    idle = timedelta(seconds=settings.SESSION_COOKIE_AGE + 60)
     with tenant_context(NOBODY):
         rows = BrowserSession.objects.filter(user_id__isnull=False)
-        beyond = rows.filter(Q(expire_date__gt=idle) | Q(expire_date__gt=F("opened_at") + absolute)).count()
+        beyond = rows.filter(
+            Q(expire_date__gt=F("seen_at") + idle) | Q(expire_date__gt=F("opened_at") + absolute)
+        ).count()
         count = rows.filter(expire_date__gt=now).count()
     text = _("%(n)s sessions are open, %(beyond)s of them beyond their bounds.")
     return Finding(beyond == 0, text % {"n": count, "beyond": beyond})

@@ -23,10 +23,14 @@ class ActSerializer(serializers.Serializer[Any]):
     since = serializers.CharField(help_text="the first version that records it")
 
 
+class ActsSerializer(serializers.Serializer[Any]):
+    results = ActSerializer(many=True)
+
+
 class ActsView(APIView):
     needs = {"get": "audit.read"}
 
-    @extend_schema(responses=ActSerializer(many=True))
+    @extend_schema(responses=ActsSerializer)
     def get(self, request: ApiRequest) -> Response:
         """Every kind of act that may be recorded, by name; made from the code that records it."""
         rows = [

@@ -12,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.tenants.api import CheckedSerializer, TenantViewSet
+from apps.tenants.api import UUID_PATTERN, CheckedSerializer, TenantViewSet
 from apps.tenants.refusals import NotFound
 
 from . import actions
@@ -138,7 +138,7 @@ class WebhookViewSet(TenantViewSet[WebhookEndpoint]):
         return self.get_paginated_response(DeliverySerializer(found, many=True).data)
 
     @extend_schema(request=None, responses={201: DeliverySerializer})
-    @action(detail=True, methods=["post"], url_path="deliveries/(?P<delivery>[0-9a-f-]{36})/resend")
+    @action(detail=True, methods=["post"], url_path=rf"deliveries/(?P<delivery>{UUID_PATTERN})/resend")
     def resend(self, request: Request, pk: str, delivery: str) -> Response:
         """Send the same message again, under the same `webhook-id`."""
         try:

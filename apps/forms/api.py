@@ -20,7 +20,7 @@ from apps.approvals import actions as approvals
 from apps.approvals.models import Assignment, AssignmentState
 from apps.audit.api import EntrySerializer, NewestFirst
 from apps.audit.models import Entry
-from apps.tenants.api import ApiRequest, CursorPagination, ReadOnlyTenantViewSet, TenantViewSet
+from apps.tenants.api import UUID_PATTERN, ApiRequest, CursorPagination, ReadOnlyTenantViewSet, TenantViewSet
 
 from . import actions
 from .access import demand, explained
@@ -107,7 +107,7 @@ class FormViewSet(TenantViewSet[Form]):
         return Response(GrantSerializer(made).data, status=201)
 
     @extend_schema(responses={204: None})
-    @action(detail=True, methods=["delete"], url_path="access/(?P<grant>[0-9a-f-]{36})")
+    @action(detail=True, methods=["delete"], url_path=rf"access/(?P<grant>{UUID_PATTERN})")
     def revoke(self, request: Request, pk: str, grant: str) -> Response:
         """Take a grant back."""
         form = self.get_object()

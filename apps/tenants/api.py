@@ -28,6 +28,10 @@ class ApiRequest(Request):
     context: TenantContext
 
 
+# An id inside an address; what is none matches no route and is not there.
+UUID_PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
+
 class CursorPagination(pagination.CursorPagination):
     """`{"next", "previous", "results"}`, newest first; ids sort by time."""
 

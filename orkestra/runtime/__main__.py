@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 import sys
 
-from . import metrics, servers
-from .home import Stop
-from .supervisor import Supervisor
+from django.core.exceptions import ImproperlyConfigured
+
+try:
+    from . import metrics, servers
+    from .home import Stop
+    from .supervisor import Supervisor
+except ImproperlyConfigured as wrong:
+    # Loading the settings may already find a wrong variable, which is told like any other fault.
+    raise SystemExit(str(wrong)) from None
 
 USAGE = "usage: python -m orkestra.runtime up | metrics | with-servers -- COMMAND…"
 

@@ -155,13 +155,13 @@ def test_an_event_is_promised_in_a_transaction_and_of_a_known_type_only(acme):
 
 
 def test_sealed_fields_open_after_a_rotation_of_the_key_and_for_their_purpose_only(settings):
-    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a" * 40, []
+    settings.ENCRYPTION_KEY_FILE, settings.ENCRYPTION_KEYS = None, "a" * 40
     sealed = seal("one purpose", "a word")
     assert "word" not in sealed
-    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "b" * 40, ["a" * 40]
+    settings.ENCRYPTION_KEYS = f"{'b' * 40},{'a' * 40}"
     assert unseal("one purpose", sealed) == "a word"
     with pytest.raises(Unreadable):
         unseal("another purpose", sealed)
-    settings.SECRET_KEY_FALLBACKS = []
+    settings.ENCRYPTION_KEYS = "b" * 40
     with pytest.raises(Unreadable):
         unseal("one purpose", sealed)

@@ -218,7 +218,7 @@ MUTATIONS = [
     'GRANT TRUNCATE ON "{table}" TO orkestra_app',
     'GRANT SELECT ON "{table}" TO PUBLIC',
     'CREATE POLICY open ON "{table}" USING (true)',
-    'CREATE UNIQUE INDEX leak ON "{table}" (id)',
+    'CREATE UNIQUE INDEX leak ON "{table}" (id) WHERE id IS NULL',
 ]
 
 

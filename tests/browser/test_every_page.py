@@ -10,10 +10,12 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from apps.accounts.models import Member, Team
+from apps.accounts.sso.models import SsoConnection
 from apps.approvals.models import Assignment
 from apps.comms import actions as webhooks
 from apps.comms.models import WebhookEndpoint
 from apps.forms.models import Submission
+from apps.tenants.encryption import seal
 from tests.cast import DemoCast, acting_as
 
 from .visits import Visit, check, sign_in
@@ -35,7 +37,7 @@ LEAST_PAGES = {
 # Addresses that only take a POST, or that hand out a file: there is no page to look at.
 NO_PAGES = {
     "accounts:member", "accounts:invitation", "accounts:api-key", "audit:proof", "audit:receipt", "forms:take", "forms:preview", "forms:withdraw", "forms:download", "forms:revoke",
-    "comms:webhook_act", "comms:webhook_resend", "billing:buy", "billing:portal", "ai:summary",
+    "accounts:sso_domain", "comms:webhook_act", "comms:webhook_resend", "billing:buy", "billing:portal", "ai:summary",
     "forms:export", "forms:discard",
 }  # fmt: skip
 SLUG = {"slug": "purchase-request"}
@@ -51,6 +53,15 @@ def _task() -> dict[str, Any]:
 
 def _member() -> dict[str, Any]:
     return {"pk": Member.objects.get(user__email="reviewer@acme.example").pk}
+
+
+def _provider() -> dict[str, Any]:
+    fields = {"kind": "oidc", "name": "Works IdP", "issuer": "https://id.works.example", "client_id": "orkestra"}
+    secret = seal("sso client secret", "a secret")
+    made, _ = SsoConnection.objects.get_or_create(
+        **fields, defaults={"client_secret": secret, "default_role": "member"}
+    )
+    return {"pk": made.pk}
 
 
 def _sent() -> dict[str, Any]:
@@ -71,6 +82,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "comms:webhook": _webhook,
     "accounts:team": lambda: {"pk": Team.objects.latest("created_at").pk},
     "accounts:leave": _member,
+    "accounts:sso_connection": _provider,
     "forms:form": lambda: SLUG,
     "forms:access": lambda: SLUG,
     "forms:delete": lambda: SLUG,

@@ -67,7 +67,7 @@ def jobs(company: Any) -> int:
 
 
 def until(condition: Callable[[], Any], what: str) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while not condition():
         assert time.monotonic() < end, f"It never happened: {what}."
         time.sleep(0.02)

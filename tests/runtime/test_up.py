@@ -114,9 +114,12 @@ def test_a_taken_port_is_refused_in_one_sentence_that_names_another(another: Ins
     assert len(said.splitlines()) == 1
 
 
-@pytest.mark.parametrize("port", ["0", "80000", "web", "-1"])
-def test_a_port_that_is_none_is_refused_in_one_sentence(another: Installation, port: str) -> None:
-    assert another.refused(ORKESTRA_PORT=port) == f"ORKESTRA_PORT must be a port number, not '{port}'."
+@pytest.mark.parametrize(
+    ("port", "what"),
+    [("0", "a port number"), ("80000", "a port number"), ("-1", "a port number"), ("web", "a whole number")],
+)
+def test_a_port_that_is_none_is_refused_in_one_sentence(another: Installation, port: str, what: str) -> None:
+    assert another.refused(ORKESTRA_PORT=port) == f"ORKESTRA_PORT must be {what}, not '{port}'."
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user runs everything as itself")
