@@ -204,6 +204,7 @@ def test_a_worker_that_dies_in_a_call_leaves_money_held_and_another_does_the_wor
         "ORKESTRA_AI_KEY": "sk-test",
     }  # fmt: skip
     command = [sys.executable, "manage.py", "work", "--stalled-after", "1"]
+    database.work_for(acme.id)
     first = subprocess.Popen(command, cwd=PROJECT, env=environment, stdin=subprocess.DEVNULL)
     try:
         assert model.waits.wait(60)

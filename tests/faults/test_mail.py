@@ -143,6 +143,7 @@ def test_the_worker_tells_those_concerned_and_nobody_else(acme, post, api):
     def told() -> list[Message]:
         return [mail for mail in post.mails if acme.slug in mail["To"]]
 
+    database.work_for(acme.id)
     with worker(post):
         until(told, "the approver is told")
         (task,) = api.as_(acme.reviewer).get("/api/v1/tasks").json()["results"]
@@ -155,6 +156,7 @@ def test_the_worker_tells_those_concerned_and_nobody_else(acme, post, api):
 
 def test_a_worker_killed_in_the_middle_of_a_mail_loses_nothing(acme, post):
     message = promise(acme)
+    database.work_for(acme.id)
     post.free.clear()
     with worker(post) as first:
         until(post.reached.is_set, "a mail is on its way")
