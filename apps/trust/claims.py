@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.tenants.refusals import Text
 
+from .not_built import NOT_BUILT
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -374,6 +376,7 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         ("tests/faults/test_alarms.py", "tests/runtime/test_metrics.py", "tests/unit/test_logs.py"),
     ),
+    *(Claim(*words) for words in NOT_BUILT),
 )
 
 

@@ -1,0 +1,50 @@
+"""What is not built yet, in plain words: key, title, sentence. A sentence moves to the live list with code, tests and a probe."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.tenants.refusals import Text
+
+NOT_BUILT: tuple[tuple[str, Text, Text], ...] = (
+    (
+        "signed_jobs",
+        _("Signed jobs"),
+        _("Injected SQL could queue a job for another tenant; jobs name their tenant without a signature."),
+    ),
+    (
+        "backup_encryption",
+        _("Encrypted backups"),
+        _("Backups hold everything in clear; whoever reads their folder reads everything."),
+    ),
+    (
+        "log_streaming",
+        _("Streaming the audit log"),
+        _("The log is exported on demand; it is not streamed to other systems, and no saved searches are there."),
+    ),
+    (
+        "log_retention",
+        _("Retention of the audit log"),
+        _("Entries are kept for ever; nothing prunes them, and a check for acts that were never logged is not built."),
+    ),
+    (
+        "service_accounts",
+        _("Service accounts"),
+        _("An API key acts as the person who made it, and ends with them; there are no accounts without a person."),
+    ),
+    (
+        "saml_scim",
+        _("SAML and SCIM"),
+        _("Single sign-on is OpenID Connect alone; members are not provisioned or removed by an identity provider."),
+    ),
+    (
+        "passwordless",
+        _("Sign-in without a password"),
+        _("A passkey is a second factor after the password; it does not stand for it."),
+    ),
+    (
+        "malware",
+        _("Malware scanning"),
+        _("Files are given out as inert downloads, and nobody scans them for malware."),
+    ),
+)
