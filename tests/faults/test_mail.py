@@ -158,12 +158,14 @@ def test_a_worker_killed_in_the_middle_of_a_mail_loses_nothing(acme, post):
     message = promise(acme)
     database.work_for(acme.id)
     post.free.clear()
+    database.work_for(acme.id)
     with worker(post) as first:
         until(post.reached.is_set, "a mail is on its way")
         first.kill()
         first.wait()
     assert now(acme, message).state == OutboxState.QUEUED
     post.free.set()
+    database.work_for(acme.id)
     with worker(post):
         until(lambda: now(acme, message).state == OutboxState.SENT, "another worker takes it over")
     ids = {mail["Message-ID"].strip() for mail in post.mails if acme.slug in mail["To"]}

@@ -84,6 +84,7 @@ def test_the_story_of_a_submission_arrives_signed_and_thin(acme, api, receiver):
     form = published(api, acme.owner, step("manager", acme.reviewer))
     data = {"item": "A very private lathe", "total": 5}
     sent = api.as_(acme.editor).post(f"/api/v1/forms/{form}/submissions", {"data": data}).json()
+    database.work_for(acme.id)
     with worker():
         (task,) = api.as_(acme.reviewer).get("/api/v1/tasks").json()["results"]
         decision = {"verdict": "approve", "revision": task["revision"]}
@@ -269,12 +270,14 @@ def test_a_worker_killed_between_the_call_and_its_note_loses_nothing(acme, recei
 
     receiver.answer = hold
     delivery = promise(acme)
+    database.work_for(acme.id)
     with worker() as first:
         until(reached.is_set, "a message is on its way")
         first.kill()
         first.wait()
     assert now(acme, delivery).state == DeliveryState.QUEUED
     free.set()
+    database.work_for(acme.id)
     with worker():
         until(lambda: now(acme, delivery).state == DeliveryState.DELIVERED, "another worker takes it over")
     assert len(receiver.calls) >= 2, "at least once"
