@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import IntegrityError, connections, transaction
 
 from apps.tenants.context import TenantContext, tenant_context
 from apps.tenants.ids import new_id
@@ -73,7 +73,8 @@ _alarms: dict[UUID, float] = {}
 def seal(tenant: UUID, query: str = NEXT) -> int:
     """Seal all that waits in one tenant's log; returns how many. Waits for another sealer of the same tenant.
 
-    A log whose stored hashes are damaged is not continued: that is an alarm, and its entries wait.
+    A log whose stored hashes are damaged is not continued: that is an alarm, and its entries wait. So it is where places
+    that are to be taken are taken already, as after its tail was cut.
     """
     total = 0
     with tenant_context(TenantContext.system(tenant)):
@@ -82,7 +83,7 @@ def seal(tenant: UUID, query: str = NEXT) -> int:
                 total += found
                 if found < BATCH:
                     break
-        except storage.MissingHash as fault:
+        except (storage.MissingHash, IntegrityError) as fault:
             _alarm(tenant, fault)
     return total
 

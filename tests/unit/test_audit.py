@@ -187,6 +187,21 @@ def test_a_damaged_log_is_not_continued_and_holds_up_no_other(acme, globex):
     assert [waits(company) for company in (acme, globex)] == [1, 0]
 
 
+def test_a_log_whose_tail_was_cut_off_is_not_sealed_over_and_holds_up_no_other(acme, globex):
+    for company, count in ((acme, 300), (globex, 1)):
+        with acting_as(company.owner):
+            fill(count)
+            seal(company.id)
+            fill(1)
+    with database.superuser() as attacker:
+        attacker.execute("DELETE FROM audit_seal WHERE tenant_id = %s AND seq >= 100", [acme.id])
+        attacker.execute("DELETE FROM audit_waiting WHERE tenant_id = %s", [globex.id])
+    seal_forgotten()
+    for company, end in ((acme, 100), (globex, None)):
+        with acting_as(company.owner):
+            assert Seal.objects.count() == (end or Entry.objects.count())
+
+
 def waits(company) -> int:
     with acting_as(company.owner):
         return Waiting.objects.count()
