@@ -273,6 +273,10 @@ def _no_anchors() -> Sequence[Anchored]:
     return ()
 
 
+def _nothing_told() -> Sequence[tuple[str, int, datetime]]:
+    return ()
+
+
 def _no_memberships(request: HttpRequest) -> list[Any]:
     return []
 
@@ -287,7 +291,10 @@ def _unknown_factor(user: UUID) -> bool:
 
 @dataclass
 class Slots:
-    """All slots. `actor_names` turns member ids into the names that pages show; `owners` are those of the tenant in force."""
+    """All slots. `actor_names` turns member ids into the names that pages show; `owners` are those of the tenant in force.
+
+    `told_heads` are the newest signed heads of the tenant in force that went out by mail or webhook: (kind, size, when).
+    """
 
     settings_pages: Slot[SettingsPage] = field(default_factory=Slot)
     navigation: Slot[NavigationItem] = field(default_factory=Slot)
@@ -311,6 +318,7 @@ class Slots:
     memberships: Callable[[HttpRequest], list[Any]] = _no_memberships
     owners: Callable[[], list[Recipient]] = _nobody
     anchored: Callable[[], Sequence[Anchored]] = _no_anchors
+    told_heads: Callable[[], Sequence[tuple[str, int, datetime]]] = _nothing_told
     has_second_factor: Callable[[UUID], bool] = _unknown_factor
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from contextlib import contextmanager
+from datetime import timedelta
 
 import boto3
 import pytest
@@ -16,6 +17,7 @@ from moto.server import ThreadedMotoServer
 
 from apps.audit import keys, note, sealer
 from apps.audit.actions import record
+from apps.audit.anchored import last_anchor
 from apps.audit.checkpoints import NotSigned, checkpoint, checkpoint_instance, incarnation
 from apps.audit.evidence import check_instance
 from apps.audit.models import Checkpoint, Entry
@@ -93,6 +95,10 @@ def test_the_newest_head_is_kept_with_the_checkpoints_since_the_one_before(folde
     assert heads[-1].stat().st_mode & 0o777 == 0o400
     assert str(globex.id) in leaves[-1].read_text()
     assert str(acme.id) not in leaves[-1].read_text()
+    newest = last_anchor(acme.id)
+    with as_system(acme.id):
+        assert (newest.kind, newest.size) == ("folder", Checkpoint.objects.order_by("-size").first().size)
+    assert timedelta() <= newest.age < timedelta(minutes=5)
     (found,) = anchors.anchored()
     with as_system(PLATFORM_TENANT_ID):
         assert found.size == Checkpoint.objects.filter(log=1).order_by("-size").first().size
