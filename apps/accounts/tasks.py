@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from procrastinate.contrib.django import app
-
 from apps.tenants.context import TenantContext, as_system, tenant_context
+from apps.tenants.jobs import periodic_task
 
 from .sso import actions
 from .sso.models import SsoDomain
 
 
-@app.periodic(cron="41 4 * * *")
-@app.task(name="accounts.look_at_domains", queue="accounts", queueing_lock="accounts.look_at_domains")
+@periodic_task(name="accounts.look_at_domains", cron="41 4 * * *", queue="accounts")
 def look_at_domains(timestamp: int) -> None:
     """Look at each proven domain again; one whose record was missing three days in a row is given up."""
     with tenant_context(TenantContext(platform=True, credential="system")):

@@ -10,6 +10,13 @@ ACTIONS = {
         _("The database refused a statement whose tenant or person was not signed by us."),
         ("reason", "role", "tenant", "user", "request_id"),
     ),
+    "job.forged": Act(
+        _("Tried to have a job run without its signature"),
+        _(
+            "The queue held a job that was not signed by us, or not for this tenant and these arguments; it was not run."
+        ),
+        ("task", "reason", "tenant"),
+    ),
     "audit.exported": Act(
         _("Exported the audit log"),
         _("Somebody took a copy of the log or of a part of it, with its proofs."),

@@ -1,38 +1,53 @@
-"""A bound context that the database refused becomes an entry of the platform's log, whatever becomes of its transaction.
+"""What was forged becomes an entry, whatever becomes of the transaction around it.
 
-The refused statement has aborted the transaction around it, so the entry is written by a thread with a connection of its
-own, before the error goes on.
+A bound context that the database refused stands in the platform's log; a job without our signature in the log of the
+tenant that it names, or the platform's where there is no such tenant. A refused statement has aborted the transaction
+around it, so the entry is written by a thread with a connection of its own, before the error goes on.
 """
 
 from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
-from django.db import connections
+from django.db import connections, transaction
 
-from apps.tenants.models import PLATFORM_TENANT_ID
+from apps.tenants.context import as_system
+from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
 from apps.tenants.security_events import Kind
 from apps.tenants.slots import SecurityEvent
 
-from .actions import Target, record_platform
+from .actions import Target, record, record_platform
 
 WAIT_SECONDS = 5.0
+ACTS: dict[str, str] = {Kind.CONTEXT_FORGED: "context.forged", Kind.JOB_FORGED: "job.forged"}
 _here = threading.local()
 
 
 def record_forgery(event: SecurityEvent) -> None:
-    """Record a refused context: why, under which role, and whose request it was. Raises when it could not be written."""
-    if event.kind != Kind.CONTEXT_FORGED or getattr(_here, "is_writing", False):
+    """Record what was forged, and where. Raises when it could not be written."""
+    if event.kind not in ACTS or getattr(_here, "is_writing", False):
         return
     with ThreadPoolExecutor(max_workers=1) as writer:
-        writer.submit(_write, dict(event.facts)).result(timeout=WAIT_SECONDS)
+        writer.submit(_write, event.kind, dict(event.facts)).result(timeout=WAIT_SECONDS)
 
 
-def _write(facts: dict[str, object]) -> None:
+def _write(kind: str, facts: dict[str, object]) -> None:
     _here.is_writing = True
-    about = Target("installation", PLATFORM_TENANT_ID, "Orkestra")
     try:
-        record_platform("context.forged", about, facts=facts, outcome="refused")
+        named = facts.get("tenant") if kind == Kind.JOB_FORGED else None
+        if not (named and _written_to(UUID(str(named)), ACTS[kind], facts)):
+            about = Target("installation", PLATFORM_TENANT_ID, "Orkestra")
+            record_platform(ACTS[kind], about, facts=facts, outcome="refused")
     finally:
         connections.close_all()
+
+
+def _written_to(tenant: UUID, action: str, facts: dict[str, object]) -> bool:
+    """Whether there is such a tenant, whose log has it now."""
+    with as_system(tenant), transaction.atomic():
+        found = Tenant.objects.filter(pk=tenant).first()
+        if found is not None:
+            record(action, found, facts=facts, outcome="refused")
+    return found is not None

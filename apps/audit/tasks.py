@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import structlog
-from procrastinate.contrib.django import app
 
 from apps.tenants.context import TenantContext, as_system, tenant_context
+from apps.tenants.jobs import periodic_task
 from apps.tenants.models import Tenant
 
 from .sealer import seal
@@ -14,8 +14,7 @@ from .verify import keep, verify
 log = structlog.get_logger(__name__)
 
 
-@app.periodic(cron="17 * * * *")
-@app.task(name="audit.verify_all", queue="audit", queueing_lock="audit.verify_all")
+@periodic_task(name="audit.verify_all", cron="17 * * * *", queue="audit")
 def verify_all(timestamp: int) -> None:
     """Verify every tenant's log; a break is an error line that monitoring can see."""
     with tenant_context(TenantContext(platform=True, credential="system")):

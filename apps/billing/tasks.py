@@ -5,9 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 import structlog
-from procrastinate.contrib.django import app
 
 from apps.tenants.context import TenantContext, as_system, tenant_context
+from apps.tenants.jobs import periodic_task
 from apps.tenants.models import Tenant
 from apps.tenants.refusals import Problem
 
@@ -18,8 +18,7 @@ from .reconciling import differences
 log = structlog.get_logger(__name__)
 
 
-@app.periodic(cron="29 * * * *")
-@app.task(name="billing.follow_stripe", queue="webhooks", queueing_lock="billing.follow_stripe")
+@periodic_task(name="billing.follow_stripe", cron="29 * * * *", queue="webhooks")
 def follow_stripe(timestamp: int) -> None:
     """Compare every customer with Stripe, so that a webhook that never came is made up for within the hour."""
     if not payments.is_configured():
@@ -34,8 +33,7 @@ def follow_stripe(timestamp: int) -> None:
                 log.error("stripe_not_compared", reason=problem.code)
 
 
-@app.periodic(cron="53 2 * * *")
-@app.task(name="billing.reconcile", queue="audit", queueing_lock="billing.reconcile")
+@periodic_task(name="billing.reconcile", cron="53 2 * * *", queue="audit")
 def reconcile(timestamp: int) -> None:
     """Count everything that has a limit, and say loudly where a counter differs."""
     for tenant in _tenants():

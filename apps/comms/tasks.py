@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from procrastinate.contrib.django import app
-
 from apps.tenants.context import TenantContext, as_system, tenant_context
-from apps.tenants.jobs import RetryStrategy, task_apart, tenant_task
+from apps.tenants.jobs import RetryStrategy, periodic_task, task_apart, tenant_task
 from apps.tenants.models import Tenant
 
 from . import actions
@@ -38,8 +36,7 @@ def process_inbound(*, event_id: str) -> None:
     actions.process(UUID(event_id))
 
 
-@app.periodic(cron="41 3 * * *")
-@app.task(name="comms.prune_webhooks", queue="mail", queueing_lock="comms.prune_webhooks")
+@periodic_task(name="comms.prune_webhooks", cron="41 3 * * *", queue="mail")
 def prune_webhooks(timestamp: int) -> None:
     """Forget old deliveries, tenant by tenant."""
     with tenant_context(TenantContext(platform=True, credential="system")):

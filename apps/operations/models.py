@@ -18,6 +18,7 @@ KINDS: dict[str, Any] = {
     Kind.CHAIN_BROKEN: _("An audit chain is broken"),
     Kind.WEBHOOK_FORGED: _("A webhook with a false signature"),
     Kind.CONTEXT_FORGED: _("A forged tenant binding"),
+    Kind.JOB_FORGED: _("A job that was not signed"),
     Kind.IDENTITY_FORGED: _("A forged identity"),
     Kind.FILE_CORRUPT: _("A stored file is not what it was"),
     Kind.POLICY_VIOLATED: _("A page broke its security policy"),

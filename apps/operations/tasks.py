@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from procrastinate.contrib.django import app
+from apps.tenants.jobs import periodic_task
 
 from . import observe
 
 
-@app.periodic(cron="*/5 * * * *")
-@app.task(name="operations.probe_all", queue="operations", queueing_lock="operations.probe_all")
+@periodic_task(name="operations.probe_all", cron="*/5 * * * *", queue="operations")
 def probe_all(timestamp: int) -> None:
     """Every claim's probe, for the metrics; and what is too old goes."""
     observe.probe_all()

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     CHAIN_BROKEN = "chain_broken"
     WEBHOOK_FORGED = "webhook_forged"
     CONTEXT_FORGED = "context_forged"
+    JOB_FORGED = "job_forged"
     IDENTITY_FORGED = "identity_forged"
     FILE_CORRUPT = "file_corrupt"
     POLICY_VIOLATED = "policy_violated"

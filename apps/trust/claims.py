@@ -6,47 +6,14 @@ Whatever lacks one of these stands under "not built yet", with what is there sai
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from django.utils.translation import gettext_lazy as _
 
-from apps.tenants.refusals import Text
-
+from .claim import Claim
+from .claims_of_the_wall import WALL
 from .not_built import NOT_BUILT
 
-
-@dataclass(frozen=True)
-class Claim:
-    """One sentence. `code` and `tests` are paths below the project; `probe` is a key of slots.probes."""
-
-    key: str
-    title: Text
-    sentence: Text
-    live: bool = False
-    probe: str = ""
-    code: tuple[str, ...] = ()
-    tests: tuple[str, ...] = ()
-
-
 CLAIMS: tuple[Claim, ...] = (
-    Claim(
-        "tenant_isolation",
-        _("Tenant filter and row-level security"),
-        _("Every table of a tenant has row-level security, enabled and forced; the app refuses to start otherwise."),
-        True,
-        "trust.wall",
-        ("apps/tenants/policies.py", "apps/tenants/catalogue.py", "apps/tenants/backend/base.py"),
-        ("tests/attack/test_the_wall.py",),
-    ),
-    Claim(
-        "role_separation",
-        _("Separate database roles"),
-        _("Web and worker run as a database role that is no superuser, owns no table and cannot bypass policies."),
-        True,
-        "trust.role",
-        ("apps/tenants/roles.py",),
-        ("tests/attack/test_the_wall.py",),
-    ),
+    *WALL,
     Claim(
         "audit_chain",
         _("Audit chain"),
@@ -346,18 +313,6 @@ CLAIMS: tuple[Claim, ...] = (
         "trust.disclosure",
         ("apps/trust/disclosure.py", "apps/forms/actions/public.py", "apps/forms/actions/disclosure.py"),
         ("tests/api/test_disclosure.py", "tests/api/test_public_forms.py", "tests/api/test_four_eyes.py"),
-    ),
-    Claim(
-        "signed_context",
-        _("Signed tenant context"),
-        _(
-            "The tenant and the person bound to a statement are signed with a key that no working role can read; the "
-            "database refuses any other value, and the refusal is an audit entry."
-        ),
-        True,
-        "trust.signed_context",
-        ("apps/tenants/signing.py", "apps/tenants/bound.py", "apps/tenants/migrations/0002_signed_context.py"),
-        ("tests/attack/test_the_signed_context.py",),
     ),
     Claim(
         "observability",

@@ -8,11 +8,6 @@ from apps.tenants.refusals import Text
 
 NOT_BUILT: tuple[tuple[str, Text, Text], ...] = (
     (
-        "signed_jobs",
-        _("Signed jobs"),
-        _("Injected SQL could queue a job for another tenant; jobs name their tenant without a signature."),
-    ),
-    (
         "backup_encryption",
         _("Encrypted backups"),
         _("Backups hold everything in clear; whoever reads their folder reads everything."),

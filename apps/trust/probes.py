@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import jwt
@@ -15,6 +16,7 @@ from django.db import connection
 from django.db.models import F
 from django.test import RequestFactory
 from django.utils.translation import gettext as _
+from procrastinate.contrib.django import app
 
 from apps.accounts import tokens
 from apps.accounts.doors import RULES, Door, rule_of
@@ -27,6 +29,7 @@ from apps.tenants.backend.base import FORGED
 from apps.tenants.cache import walled_key
 from apps.tenants.context import current
 from apps.tenants.ids import new_id
+from apps.tenants.job_signing import MAC, JobForged, opened, signed
 from apps.tenants.models import Tenant
 from apps.tenants.roles import APP
 from apps.tenants.slots import Finding, Probe, slots
@@ -163,6 +166,27 @@ def short_tokens() -> Finding:
     )
 
 
+def signed_jobs() -> Finding:
+    """Present jobs to the verification that every task goes through, one whole and four that somebody changed."""
+    about = {"tenant_id": str(UUID(int=1)), "message_id": str(UUID(int=2))}
+    whole = signed("probe", about)
+    changed = (about, whole | {"tenant_id": str(UUID(int=3))}, whole | {"message_id": ""}, whole | {MAC: "0" * 64})
+    refused = sum(not _opens("probe", job) for job in changed) + (not _opens("another", whole))
+    unsigned = [name for name, task in app.tasks.items() if not hasattr(task.func, "is_signed")]
+    holds = _opens("probe", whole) and refused == len(changed) + 1 and not unsigned
+    text = _("%(refused)s of %(all)s forged jobs were refused; %(tasks)s tasks, %(unsigned)s without a signature.")
+    numbers = {"refused": refused, "all": len(changed) + 1, "tasks": len(app.tasks), "unsigned": len(unsigned)}
+    return Finding(holds, text % numbers)
+
+
+def _opens(task: str, job: dict[str, Any]) -> bool:
+    try:
+        opened(task, job)
+    except JobForged:
+        return False
+    return True
+
+
 def doors() -> Finding:
     opened = [rule for rule in RULES if rule.door is Door.PUBLIC]
     closed = rule_of("/probe/unknown") is None and rule_of("/api/v1/unknown") is not None
@@ -214,6 +238,7 @@ def policy_reports() -> Finding:
 PROBES = (
     Probe("trust.wall", wall),
     Probe("trust.signed_context", signed_context),
+    Probe("trust.signed_jobs", signed_jobs),
     Probe("trust.role", role),
     Probe("trust.tokens", short_tokens),
     Probe("trust.doors", doors),

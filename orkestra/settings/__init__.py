@@ -60,6 +60,8 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
 ]
 
+PROCRASTINATE_ON_APP_READY = "apps.tenants.jobs.only_signed_tasks"
+
 MIDDLEWARE = [
     "apps.tenants.middleware.RequestId",
     "apps.operations.middleware.Measured",

@@ -19,6 +19,7 @@ from apps.comms.actions import process
 from apps.comms.models import InboundEvent
 from apps.tenants import clock
 from apps.tenants.context import TenantContext, as_system, tenant_context
+from apps.tenants.job_signing import signed
 from apps.tenants.refusals import Unavailable
 from tests.stripe_api import fake_stripe
 
@@ -172,11 +173,11 @@ def test_the_hourly_comparison_makes_up_for_a_webhook_that_never_came(acme, glob
     stripe.buy("sub_1", acme.id, "price_team")
     told(acme, "sub_1")
     stripe.buy("sub_1", acme.id, "price_small")
-    tasks.follow_stripe(timestamp=0)
+    tasks.follow_stripe(**signed("billing.follow_stripe", {"timestamp": 0}))
     assert has(acme).plan.key == "small"
     assert has(globex).plan.key == "business"
     stripe.is_down = True
-    tasks.follow_stripe(timestamp=0)
+    tasks.follow_stripe(**signed("billing.follow_stripe", {"timestamp": 0}))
     assert has(acme).plan.key == "small"
 
 

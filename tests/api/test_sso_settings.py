@@ -15,6 +15,7 @@ from apps.accounts.sso import actions
 from apps.accounts.sso.models import SsoConnection, SsoDomain
 from apps.tenants import clock, encryption
 from apps.tenants.context import as_system
+from apps.tenants.job_signing import signed
 from apps.tenants.models import Tenant
 from tests import database, identity_provider, name_server
 from tests.api.test_second_factor import code_of, set_up
@@ -151,15 +152,15 @@ def test_a_proven_domain_is_given_up_after_three_misses_and_no_answer_is_no_miss
     row = prove(acme)
     dns.is_silent = True
     for _day in range(4):
-        look_at_domains(0)
+        look_at_domains(**signed("accounts.look_at_domains", {"timestamp": 0}))
     with as_system(acme.id):
         assert actions.proven_domains() == {row.domain}
     dns.is_silent = False
-    look_at_domains(0)
-    look_at_domains(0)
+    look_at_domains(**signed("accounts.look_at_domains", {"timestamp": 0}))
+    look_at_domains(**signed("accounts.look_at_domains", {"timestamp": 0}))
     with as_system(acme.id):
         assert actions.proven_domains() == {row.domain}
-    look_at_domains(0)
+    look_at_domains(**signed("accounts.look_at_domains", {"timestamp": 0}))
     with as_system(acme.id):
         assert actions.proven_domains() == frozenset()
     assert len(acts(acme, "sso.domain_lost")) == 1
