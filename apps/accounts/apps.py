@@ -20,9 +20,10 @@ class AccountsConfig(AppConfig):
 
         from . import limits, people, probes, revocation, schema, second_factor, support  # noqa: F401  registers the bearer scheme
         from .actions.leaving import KEYS
-        from .audit_actions import ACTIONS
+        from .audit_actions import ACTIONS, LOGGED
 
         register(ACTIONS)
+        slots.logged.fill(LOGGED)
         self._how_people_sign_in()
         for order, (key, (title, icon)) in enumerate(PAGES.items()):
             page = SettingsPage(key, title, "settings.read", f"accounts:{key}", 10 + order, icon)

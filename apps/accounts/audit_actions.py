@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.catalogue import Act
+from apps.tenants.slots import Logged
 
 ACTIONS = {
     "session.opened": Act(_("Signed in"), _("A person opened a session in a browser."), ("amr",)),
@@ -120,3 +121,16 @@ ACTIONS = {
         ("name", "before", "joined", "left"),
     ),
 }
+
+# What reconciliation expects of the rows of this room.
+LOGGED = (
+    Logged("accounts.Member", ("member.added",), "member"),
+    Logged("accounts.Team", ("team.created",), "team"),
+    Logged("accounts.TeamMember", ("team.changed",), "team", "team_id", {"joined": "member_id"}),
+    Logged("accounts.Invitation", ("invitation.sent",), "invitation"),
+    Logged("accounts.ApiKey", ("api_key.created",), "api_key"),
+    Logged("accounts.SsoConnection", ("sso.connected",), "sso_connection"),
+    Logged("accounts.SsoDomain", ("sso.domain_added",), "sso_domain", "id", {"domain": "domain"}),
+    Logged("accounts.SsoIdentity", ("sso.linked",), "sso_identity"),
+    Logged("accounts.SupportVisit", ("support.entered",), "support_visit", "id", {"visitor": "visitor_id"}),
+)

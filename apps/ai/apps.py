@@ -7,9 +7,11 @@ class AiConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.audit.catalogue import register
+        from apps.tenants.slots import slots
 
-        from .audit_actions import ACTIONS
+        from .audit_actions import ACTIONS, LOGGED
         from .panels import fill_slots
 
         register(ACTIONS)
+        slots.logged.fill(LOGGED)
         fill_slots()

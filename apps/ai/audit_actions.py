@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.catalogue import Act
+from apps.tenants.slots import Logged
 
 ACTIONS = {
     "ai.granted": Act(
@@ -40,3 +41,9 @@ ACTIONS = {
         _("Said what became of an AI summary"), _("A person said whether the summary was of use."), ("summary", "said")
     ),
 }
+
+# What reconciliation expects of the rows of this room.
+LOGGED = (
+    Logged("ai.Summary", ("ai.summary_asked",), "submission", "submission_id", {"summary": "id", "sha256": "sha256"}),
+    Logged("ai.Reaction", ("ai.summary_answered",), "submission", "", {"summary": "summary_id", "said": "said"}),
+)

@@ -10,7 +10,8 @@ class ApprovalsConfig(AppConfig):
         from apps.tenants.slots import slots
 
         from .actions.leaving import LEAVING
-        from .audit_actions import ACTIONS
+        from .audit_actions import ACTIONS, LOGGED
 
         register(ACTIONS)
+        slots.logged.fill(LOGGED)
         slots.leaving.add(LEAVING)

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.catalogue import Act
+from apps.tenants.slots import Logged
 
 ACTIONS = {
     "task.reassigned": Act(
@@ -38,3 +39,17 @@ ACTIONS = {
         ("verdict", "step", "revision", "sha256"),
     ),
 }
+
+# What reconciliation expects of the rows of this room.
+LOGGED = (
+    Logged("approvals.PathVersion", ("path.published",), "path", "path_id", {"version": "number", "sha256": "sha256"}),
+    Logged("approvals.Case", ("case.opened",), "submission", "subject_id"),
+    Logged("approvals.CaseStep", ("step.opened", "step.skipped", "case.stuck"), "step", "id", {"step": "key"}),
+    Logged(
+        "approvals.Decision",
+        ("submission.decided",),
+        "decision",
+        "id",
+        {"verdict": "verdict", "revision": "revision", "sha256": "subject_sha256"},
+    ),
+)

@@ -18,6 +18,7 @@ from apps.tenants.refusals import Invalid
 from . import acts_api, proofs_api
 from .filters import EntryFilter
 from .models import Entry
+from .reconcile import last_reconciliation
 from .sealer import seal
 from .verify import seal_and_verify, verify_everywhere
 from .viewing import viewed
@@ -91,6 +92,8 @@ class VerificationSerializer(serializers.Serializer[Any]):
     since = serializers.IntegerField(help_text="seq at which the walk began")
     until = serializers.IntegerField(help_text="seq before which it ended")
     at = serializers.DateTimeField()
+    unlogged = serializers.IntegerField(required=False, help_text="stored rows that no entry tells of")
+    unlogged_first = serializers.CharField(required=False, help_text="the first of them; empty when there is none")
 
 
 class VerifyView(APIView):
@@ -98,8 +101,10 @@ class VerifyView(APIView):
 
     @extend_schema(request=None, responses=VerificationSerializer)
     def post(self, request: ApiRequest) -> Response:
-        """Walk this tenant's whole chain now."""
-        return Response(seal_and_verify().as_json())
+        """Walk this tenant's whole chain now, and look for acts that no entry tells of."""
+        found, compared = seal_and_verify(), last_reconciliation()
+        more = {"unlogged": compared.missing, "unlogged_first": compared.reason} if compared else {}
+        return Response(found.as_json() | more)
 
 
 class PlatformVerifyView(APIView):

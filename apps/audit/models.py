@@ -232,3 +232,16 @@ class PrivateValue(TenantModel):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "entry", "name"], name="audit_privatevalue_once")]
         indexes = [models.Index(fields=["tenant", "person"], name="audit_privatevalue_person")]
+
+
+class Reconciled(TenantModel):
+    """What the last reconciliation found: how many kinds of rows were compared, and the first that no entry tells of.
+
+    Its id is the tenant's: one row each.
+    """
+
+    whole = models.BooleanField()
+    compared = models.PositiveIntegerField(default=0)
+    missing = models.PositiveBigIntegerField(default=0)
+    reason = models.CharField(max_length=300, blank=True)
+    at = models.DateTimeField()

@@ -13,6 +13,7 @@ from apps.tenants.slots import Finding, slots
 from . import keys, note
 from .checkpoints import NotSigned, newest_checkpoint
 from .proofs import witnessed
+from .reconcile import last_reconciliation
 from .storage import MissingHash
 from .verify import recent_verification
 
@@ -29,6 +30,9 @@ def chain() -> Finding:
         return Finding(None, _("The log is too long to walk while you wait; the hourly job verifies it."))
     if not found.whole:
         return Finding(False, _("The chain breaks at entry #%(seq)s.") % {"seq": found.first_bad})
+    compared = last_reconciliation()
+    if compared is not None and not compared.whole:
+        return Finding(False, _("Something was done without an entry: %(what)s.") % {"what": compared.reason})
     text = ngettext(
         "%(n)s entry, whole from the first to the last", "%(n)s entries, whole from the first to the last", found.sealed
     )

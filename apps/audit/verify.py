@@ -18,7 +18,7 @@ from apps.tenants.models import Tenant
 from apps.tenants.security_events import Kind as Event
 from apps.tenants.security_events import security_event
 
-from . import canonical, evidence, storage, tree
+from . import canonical, evidence, reconcile, storage, tree
 from .chain import START
 from .models import Seal, Verified, Waiting
 from .sealer import seal
@@ -168,10 +168,11 @@ def remember(made: Verification) -> None:
 
 
 def seal_and_verify() -> Verification:
-    """Seal what waits, walk the whole log of the tenant in force, and let the pages know."""
+    """Seal what waits, walk the whole log of the tenant in force, look for acts without an entry, let the pages know."""
     seal(current_tenant())
     made = verify()
     keep(made)
+    reconcile.keep(reconcile.reconcile())
     return made
 
 

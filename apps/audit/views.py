@@ -21,6 +21,7 @@ from .filters import EntryFilter
 from .models import Entry
 from .proofs_api import bundle_answer, exported
 from .receipts import visible
+from .reconcile import last_reconciliation
 from .sealer import seal
 from .verify import recent_verification, seal_and_verify
 from .viewing import viewed
@@ -47,6 +48,7 @@ def log(request: PageRequest, tenant: str) -> HttpResponse:
             "entries": named(shown.rows),
             "window": shown,
             "verification": recent_verification(),
+            "reconciled": last_reconciliation(),
         },
     )
 

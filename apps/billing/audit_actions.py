@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.catalogue import Act
+from apps.tenants.slots import Logged
 
 ACTIONS = {
     "plan.started": Act(_("Started with a plan"), _("The tenant's first plan."), ("plan", "version")),
@@ -15,3 +16,6 @@ ACTIONS = {
         ("resource", "most", "before"),
     ),
 }
+
+# What reconciliation expects of the rows of this room.
+LOGGED = (Logged("billing.Subscription", ("plan.started",), "subscription"),)

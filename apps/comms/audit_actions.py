@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.catalogue import Act
+from apps.tenants.slots import Logged
 
 ACTIONS = {
     "webhook.created": Act(
@@ -34,3 +35,6 @@ ACTIONS = {
         _("A mail was reported as spam"), _("Its recipient called it spam."), ("template", "attempts")
     ),
 }
+
+# What reconciliation expects of the rows of this room.
+LOGGED = (Logged("comms.WebhookEndpoint", ("webhook.created",), "webhook"),)

@@ -10,9 +10,10 @@ class FlagsConfig(AppConfig):
         from apps.audit.catalogue import register
         from apps.tenants.slots import Probe, SettingsPage, slots
 
-        from .audit_actions import ACTIONS
+        from .audit_actions import ACTIONS, LOGGED
         from .probes import cohorts
 
         register(ACTIONS)
+        slots.logged.fill(LOGGED)
         slots.settings_pages.add(SettingsPage("flags", _("Feature flags"), "settings.read", "flags:list", 70, "flag"))
         slots.probes.add(Probe("flags.cohorts", cohorts))

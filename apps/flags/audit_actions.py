@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.catalogue import Act
+from apps.tenants.slots import Logged
 
 ACTIONS = {
     "flag.created": Act(_("Made a feature flag"), _("A switch of the whole installation."), ("algo", "salt")),
@@ -15,3 +16,6 @@ ACTIONS = {
         _("Changed a feature flag for this tenant"), _("The switch differs for this tenant alone."), ("before", "after")
     ),
 }
+
+# What reconciliation expects of the rows of this room.
+LOGGED = (Logged("flags.FlagOverride", ("flag.overridden",), "flag", "flag_id", {"after": "is_on"}),)

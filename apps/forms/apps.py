@@ -11,8 +11,9 @@ class FormsConfig(AppConfig):
 
         from . import panels
         from .actions.leaving import LEAVING
-        from .audit_actions import ACTIONS
+        from .audit_actions import ACTIONS, LOGGED
 
         register(ACTIONS)
+        slots.logged.fill(LOGGED)
         slots.leaving.add(LEAVING)
         panels.fill_slots()

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.catalogue import Act
+from apps.tenants.slots import Logged
 
 ACTIONS = {
     "form.created": Act(_("Created a form"), _("A draft was made."), ("slug", "filling")),
@@ -60,3 +61,15 @@ ACTIONS = {
         _("A file's bytes are not those of its hash; it was not given out."),
     ),
 }
+
+# What reconciliation expects of the rows of this room.
+LOGGED = (
+    Logged("forms.Form", ("form.created",), "form"),
+    Logged("forms.FormVersion", ("form.published",), "form_version", "id", {"version": "number", "sha256": "sha256"}),
+    Logged("forms.Grant", ("access.granted",), "grant", "id", {"role": "role"}),
+    Logged("forms.Submission", ("draft.started", "submission.sent"), "submission"),
+    Logged("forms.Revision", ("submission.sent",), "revision", "id", {"revision": "number", "sha256": "sha256"}),
+    Logged("forms.Attachment", ("attachment.added",), "attachment", "id", {"sha256": "sha256", "bytes": "size"}),
+    Logged("forms.Receipt", ("receipt.given",), "receipt"),
+    Logged("forms.Export", ("export.asked",), "export"),
+)

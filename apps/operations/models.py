@@ -16,6 +16,7 @@ KINDS: dict[str, Any] = {
     Kind.BRUTE_FORCE: _("Guessing of passwords or codes"),
     Kind.ESCALATION_DENIED: _("Asked for more than the role allows"),
     Kind.CHAIN_BROKEN: _("An audit chain is broken"),
+    Kind.ACT_UNLOGGED: _("Something that no audit entry tells of"),
     Kind.WEBHOOK_FORGED: _("A webhook with a false signature"),
     Kind.CONTEXT_FORGED: _("A forged tenant binding"),
     Kind.JOB_FORGED: _("A job that was not signed"),

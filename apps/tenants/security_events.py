@@ -30,6 +30,7 @@ class Kind(StrEnum):
     BRUTE_FORCE = "brute_force"
     ESCALATION_DENIED = "escalation_denied"
     CHAIN_BROKEN = "chain_broken"
+    ACT_UNLOGGED = "act_unlogged"
     WEBHOOK_FORGED = "webhook_forged"
     CONTEXT_FORGED = "context_forged"
     JOB_FORGED = "job_forged"

@@ -226,6 +226,20 @@ class Anchored(Protocol):
 
 
 @dataclass(frozen=True)
+class Logged:
+    """That each row of a model (`app.Model`) was recorded: an entry of one of these acts names a target of this kind.
+
+    The target's id is what the row has in `column`, and each of the entry's `facts` is what the row has in its column.
+    """
+
+    key: str
+    acts: tuple[str, ...]
+    target: str
+    column: str = "id"
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Tie:
     """Something that depends on a member; where it `needs_heir`, somebody else must take it before they leave."""
 
@@ -257,6 +271,11 @@ class Slot(Generic[T]):
         if entry.key in self._entries:
             raise ValueError(f"The slot has an entry named {entry.key!r} already.")
         self._entries[entry.key] = entry
+
+    def fill(self, entries: Sequence[T]) -> None:
+        """Add several."""
+        for entry in entries:
+            self.add(entry)
 
     def get(self, key: str) -> T | None:
         return self._entries.get(key)
@@ -309,6 +328,7 @@ class Slots:
     banners: Slot[Banner] = field(default_factory=Slot)
     watchers: Slot[Watcher] = field(default_factory=Slot)
     leaving: Slot[Leaving] = field(default_factory=Slot)
+    logged: Slot[Logged] = field(default_factory=Slot)
     platform_pages: Slot[PlatformPage] = field(default_factory=Slot)
     dependencies: Slot[Dependency] = field(default_factory=Slot)
     inbound: Slot[InboundHandler] = field(default_factory=Slot)

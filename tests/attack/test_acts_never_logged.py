@@ -1,0 +1,130 @@
+"""What hashes cannot show: something that was done, or a row put in, without an entry is found by comparing the two."""
+
+from __future__ import annotations
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+
+from apps.audit.models import Reconciled
+from apps.audit.reconcile import reconcile
+from apps.tenants.context import as_system
+from apps.tenants.ids import new_id
+from apps.tenants.models import TenantModel
+from apps.tenants.slots import slots
+from tests import database
+from tests.attack.test_the_audit_log import FREE
+from tests.forms import published, step
+
+# Models whose rows no entry must tell of one by one, each with its reason.
+ITSELF, COUNTS = "a part of the log itself", "a number or a state that other rows and entries give"
+WAY = "a message on its way; what it tells of is compared where it happened"
+EXCEPT = {
+    "audit.Entry": ITSELF, "audit.Seal": ITSELF, "audit.Waiting": ITSELF, "audit.TreeNode": ITSELF,
+    "audit.Checkpoint": ITSELF, "audit.InstanceLeaf": ITSELF, "audit.Incarnation": ITSELF, "audit.Receipt": ITSELF,
+    "audit.Verified": ITSELF, "audit.Reconciled": ITSELF, "audit.PrivateValue": ITSELF,
+    "comms.OutboxMessage": WAY, "comms.WebhookEvent": WAY, "comms.WebhookDelivery": WAY, "comms.WebhookAttempt": WAY,
+    "comms.WebhookSecret": "comes with its endpoint, or with an act of the endpoint",
+    "billing.Counter": COUNTS, "billing.Limit": COUNTS, "forms.ReferenceCounter": COUNTS, "ai.Budget": COUNTS,
+    "ai.Allowance": "one row a tenant, made when it is first asked for; each change of it is an entry",
+    "ai.Reservation": "a hold of the AI ledger", "ai.UsageEvent": "the AI ledger, which only grows, is its own record",
+    "approvals.Path": "made with its first version, which is compared",
+    "approvals.Assignment": "who is asked stands in the entry of the step",
+}  # fmt: skip
+
+
+def test_every_model_of_a_tenant_is_compared_or_is_known_with_its_reason():
+    ours = {model._meta.label for model in apps.get_models() if issubclass(model, TenantModel)}
+    compared = {logged.key for logged in slots.logged}
+    assert ours - compared - set(EXCEPT) == set(), "Say in LOGGED of its room which act its rows have, or here why not."
+    assert (compared | set(EXCEPT)) - ours == set()
+    assert compared & set(EXCEPT) == set()
+
+
+@pytest.fixture
+def busy(acme, api):
+    """A company in which most of what can be logged was done, by the doors."""
+    form = published(api, acme.owner, step("manager", acme.reviewer))
+    for item in ("A", "B"):
+        sent = {"data": {"item": item, "total": 5}}
+        assert api.as_(acme.editor).post(f"/api/v1/forms/{form}/submissions", sent).status_code == 201
+    task = api.as_(acme.reviewer).get("/api/v1/tasks").json()["results"][0]
+    decided = {"verdict": "approve", "revision": task["revision"]}
+    assert api.as_(acme.reviewer).post(f"/api/v1/tasks/{task['id']}/decide", decided).status_code == 201
+    acme.team("Buyers", acme.reviewer)
+    owner = api.as_(acme.owner)
+    for path, body in {
+        "api-keys": {"name": "Reader", "scopes": ["forms.read"], "days": 3},
+        "invitations": {"email": "new@acme.example", "role": "member"},
+        "webhooks": {"url": "https://hooks.example/in", "events": ["decision.made"]},
+    }.items():
+        answer = owner.post(f"/api/v1/{path}", body)
+        assert answer.status_code == 201, answer.json()
+    return acme
+
+
+ATTACKS = {
+    "a decision is put in": (
+        "INSERT INTO approvals_decision SELECT (d).* FROM (SELECT jsonb_populate_record(d, jsonb_build_object("
+        "'id', %(fresh)s::text, 'person_id', gen_random_uuid())) AS d FROM approvals_decision d WHERE tenant_id = %(tenant)s) x",
+        "approvals.Decision",
+    ),
+    "a verdict is turned around": (
+        "UPDATE approvals_decision SET verdict = 'reject' WHERE tenant_id = %(tenant)s", "approvals.Decision",
+    ),
+    "a decision is taken away": ("DELETE FROM approvals_decision WHERE tenant_id = %(tenant)s", "approvals.Decision"),
+    "a grant is given by hand": (
+        "UPDATE forms_grant SET id = %(fresh)s WHERE tenant_id = %(tenant)s", "forms.Grant",
+    ),
+    "the hash of answers is changed": (
+        "UPDATE forms_revision SET sha256 = repeat('0', 64) WHERE tenant_id = %(tenant)s AND id ="
+        " (SELECT id FROM forms_revision WHERE tenant_id = %(tenant)s LIMIT 1)", "forms.Revision",
+    ),
+    "a member is put in": (
+        "UPDATE accounts_member SET id = %(fresh)s WHERE tenant_id = %(tenant)s AND role = 'viewer'", "accounts.Member",
+    ),
+}  # fmt: skip
+
+
+def test_what_no_entry_tells_of_is_found_and_named_and_undoing_it_heals(busy):
+    with as_system(busy.id):
+        assert reconcile().whole, reconcile().reason
+    for name, (statement, model) in ATTACKS.items():
+        table = apps.get_model(model)._meta.db_table
+        with database.superuser() as admin:
+            admin.execute(FREE)
+            admin.execute(f"CREATE TEMP TABLE kept AS SELECT * FROM {table} WHERE tenant_id = %s", [busy.id])
+            assert admin.execute(statement, {"tenant": busy.id, "fresh": new_id()}).rowcount >= 1, name
+            with as_system(busy.id):
+                found = reconcile()
+            assert (found.whole, found.reason.split()[0]) == (False, model), (name, found)
+            admin.execute(f"DELETE FROM {table} WHERE tenant_id = %s", [busy.id])
+            admin.execute(f"INSERT INTO {table} SELECT * FROM kept")
+    with as_system(busy.id):
+        assert reconcile().whole
+
+
+def test_an_act_that_was_never_logged_is_told_to_operators_and_shown_to_the_tenant(busy, caplog, capsys, api, browse):
+    fresh = new_id()
+    with database.superuser() as admin:
+        admin.execute(FREE)
+        admin.execute(ATTACKS["a decision is put in"][0], {"tenant": busy.id, "fresh": fresh})
+    for _ in range(2):
+        with pytest.raises(SystemExit) as stop:
+            call_command("reconcile_audit", tenant=busy.slug)
+        assert stop.value.code == 1
+    assert f"approvals.Decision {fresh}" in capsys.readouterr().out
+    assert sum("act_unlogged" in line.getMessage() for line in caplog.records) == 1
+    told = api.as_(busy.owner).post("/api/v1/audit/verify").json()
+    assert (told["whole"], told["unlogged"], str(fresh) in told["unlogged_first"]) == (True, 1, True)
+    shown = api.as_(busy.owner).get("/api/v1/trust/controls").json()["controls"]
+    assert {one["key"]: one["state"] for one in shown}["audit_chain"] == "broken"
+    assert str(fresh) in browse(busy.owner).get(busy.url("settings/audit-log/")).content.decode()
+    with database.superuser() as admin:
+        admin.execute(FREE)
+        admin.execute("DELETE FROM approvals_decision WHERE id = %s", [fresh])
+    with pytest.raises(SystemExit) as stop:
+        call_command("reconcile_audit", tenant=busy.slug)
+    assert stop.value.code == 0
+    with as_system(busy.id):
+        assert Reconciled.objects.get().whole
