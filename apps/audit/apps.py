@@ -26,4 +26,5 @@ class AuditConfig(AppConfig):
         slots.heartbeats.add(Heartbeat("audit.verify", background.beat))
         slots.probes.add(Probe("audit.chain", probes.chain))
         slots.probes.add(Probe("audit.signed", probes.signed))
+        slots.probes.add(Probe("audit.reconciled", probes.reconciled))
         slots.probes.add(Probe("audit.append_only", probes.append_only))

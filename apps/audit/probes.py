@@ -13,7 +13,7 @@ from apps.tenants.slots import Finding, slots
 from . import keys, note
 from .checkpoints import NotSigned, newest_checkpoint
 from .proofs import witnessed
-from .reconcile import last_reconciliation
+from .reconcile import last_reconciliation, reconcile
 from .storage import MissingHash
 from .verify import recent_verification
 
@@ -63,6 +63,21 @@ def signed() -> Finding:
         "%(n)s entries are signed; %(places)s places outside the database hold a head of the log of all checkpoints."
     )
     return Finding(True, text % {"n": made.size, "places": len(anchors)})
+
+
+def reconciled() -> Finding:
+    """The log of the tenant in force against what the rooms store, or as last found for a visitor."""
+    if current().tenant is None:
+        with as_system(PLATFORM_TENANT_ID):
+            found = reconcile()
+        about = _("In Orkestra's own log %(n)s kinds of rows were compared; a tenant sees its own on its own page.")
+        return Finding(found.whole, about % {"n": found.compared} if found.whole else found.reason)
+    last = last_reconciliation()
+    if last is None:
+        return Finding(None, _("Nothing was compared yet; the hourly job does it."))
+    if not last.whole:
+        return Finding(False, last.reason)
+    return Finding(True, _("%(n)s kinds of rows were compared, and each row has its entry.") % {"n": last.compared})
 
 
 def append_only() -> Finding:

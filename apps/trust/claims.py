@@ -38,6 +38,18 @@ CLAIMS: tuple[Claim, ...] = (
         ("tests/attack/test_the_audit_log.py", "tests/faults/test_anchors.py", "tests/unit/test_the_verifier.py"),
     ),
     Claim(
+        "acts_logged",
+        _("Nothing done without an entry"),
+        _(
+            "Every hour, what members, forms, submissions, decisions, files, keys and access store is compared with the log: "
+            "a row put in, a decision taken away or a verdict turned around behind it is found and named."
+        ),
+        True,
+        "audit.reconciled",
+        ("apps/audit/reconcile.py",),
+        ("tests/attack/test_acts_never_logged.py",),
+    ),
+    Claim(
         "append_only",
         _("Append-only log"),
         _("The app's database role can add audit entries and can neither change, delete nor number them."),

@@ -20,7 +20,7 @@ NOT_BUILT: tuple[tuple[str, Text, Text], ...] = (
     (
         "log_retention",
         _("Retention of the audit log"),
-        _("Entries are kept for ever; nothing prunes them, and a check for acts that were never logged is not built."),
+        _("Entries are kept for ever; nothing prunes them."),
     ),
     (
         "service_accounts",
