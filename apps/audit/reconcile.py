@@ -112,7 +112,12 @@ def _column(logged: Logged, name: str) -> str:
 
 def _first(query: str, logged: Logged, same: str) -> tuple[Any, int]:
     table = connection.ops.quote_name(apps.get_model(logged.key)._meta.db_table)
-    values = {"tenant": current_tenant(), "acts": list(logged.acts), "target": logged.target, "zero": ZERO}
+    values: dict[str, Any] = {
+        "tenant": current_tenant(),
+        "acts": list(logged.acts),
+        "target": logged.target,
+        "zero": ZERO,
+    }
     with connection.cursor() as cursor:
         cursor.execute(query.format(said=SAID, table=table, same=same), values)
         return cursor.fetchone() or (None, 0)
