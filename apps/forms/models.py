@@ -123,24 +123,20 @@ class FormVersion(TenantModel):
     @property
     def spec(self) -> Spec:
         """The form as one value; read once a process, since a version never changes."""
-        return _spec(self.sha256, self)
+        return _read(_Frozen(self))
 
 
 class _Frozen:
-    """A cache key with its version riding along."""
+    """A cache key with its version riding along. The tenant is part of it: a stored hash alone could be another's."""
 
-    def __init__(self, sha256: str, version: FormVersion) -> None:
-        self.sha256, self.version = sha256, version
+    def __init__(self, version: FormVersion) -> None:
+        self.key, self.version = (version.tenant_id, version.pk, version.sha256), version
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Frozen) and other.sha256 == self.sha256
+        return isinstance(other, _Frozen) and other.key == self.key
 
     def __hash__(self) -> int:
-        return hash(self.sha256)
-
-
-def _spec(sha256: str, version: FormVersion) -> Spec:
-    return _read(_Frozen(sha256, version))
+        return hash(self.key)
 
 
 @lru_cache(maxsize=256)
