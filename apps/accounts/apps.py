@@ -39,6 +39,7 @@ class AccountsConfig(AppConfig):
         leave = ("/account/support/leave/", _("Leave"))
         slots.banners.add(Banner("accounts.support", support.banner, leave))
         slots.actor_names = people.actor_names
+        slots.actors = people.actors
         slots.memberships = people.memberships_of
         slots.owners = people.owners
         slots.tallies.add(Tally("accounts.members", "members", people.seats_taken))

@@ -6,8 +6,10 @@ from apps.audit.catalogue import Act
 from apps.tenants.slots import Logged
 
 ACTIONS = {
-    "session.opened": Act(_("Signed in"), _("A person opened a session in a browser."), ("amr",)),
-    "session.closed": Act(_("Signed out"), _("A person closed their session.")),
+    "session.opened": Act(
+        _("Signed in"), _("A person opened a session in a browser."), ("amr",), sentence=_("{who} signed in")
+    ),
+    "session.closed": Act(_("Signed out"), _("A person closed their session."), sentence=_("{who} signed out")),
     "session.ended": Act(_("Ended sessions"), _("Sessions of a person in other browsers were ended."), ("count",)),
     "session.refused": Act(
         _("Sign-in refused"), _("A password was refused. The address tried is kept as a hash."), ("email_sha256",)
@@ -39,8 +41,18 @@ ACTIONS = {
         ("kid", "at_once"),
     ),
     "tenant.created": Act(_("Created the tenant"), _("The organisation was made.")),
-    "member.added": Act(_("Added a member"), _("A person belongs to the organisation now."), ("role",)),
-    "member.changed": Act(_("Changed a member"), _("A member has another role."), ("role", "before")),
+    "member.added": Act(
+        _("Added a member"),
+        _("A person belongs to the organisation now."),
+        ("role",),
+        sentence=_("{who} added {about} as {role}"),
+    ),
+    "member.changed": Act(
+        _("Changed a member"),
+        _("A member has another role."),
+        ("role", "before"),
+        sentence=_("{who} changed the role of {about} from {before} to {role}"),
+    ),
     "member.deactivated": Act(
         _("Shut a member out"), _("The person can no longer enter; their keys and tokens have ended."), ("handed_over",)
     ),

@@ -14,7 +14,12 @@ ACTIONS = {
     "path.published": Act(
         _("Published an approval path"), _("A frozen version of an approval path."), ("version", "sha256", "steps")
     ),
-    "case.opened": Act(_("Sent for approval"), _("A submission began its way through the path."), ("path", "sha256")),
+    "case.opened": Act(
+        _("Sent for approval"),
+        _("A submission began its way through the path."),
+        ("path", "sha256"),
+        sentence=_("{who} sent {about} for approval"),
+    ),
     "case.resubmitted": Act(
         _("Sent again after correction"), _("A corrected submission began a new round."), ("round", "sha256")
     ),
@@ -27,16 +32,31 @@ ACTIONS = {
     ),
     "case.sent_back": Act(_("Sent back for changes"), _("The submitter was asked for changes."), ("round",)),
     "case.stuck": Act(_("The path cannot go on"), _("Nobody can decide the step."), ("step",)),
-    "step.opened": Act(_("Opened a step"), _("The step waits for the people named."), ("step", "asked", "quorum")),
+    "step.opened": Act(
+        _("Opened a step"),
+        _("The step waits for the people named."),
+        ("step", "asked", "quorum"),
+        sentence=_("The step “{step}” of {about} was opened"),
+    ),
     "step.skipped": Act(
         _("Skipped a step, its condition did not hold"), _("The step's condition did not hold."), ("step", "when")
     ),
-    "step.approved": Act(_("Approved a step"), _("The step's quorum is reached."), ("step",)),
+    "step.approved": Act(
+        _("Approved a step"),
+        _("The step's quorum is reached."),
+        ("step",),
+        sentence=_("The step “{step}” of {about} is approved"),
+    ),
     "step.rejected": Act(_("Rejected a step"), _("The step cannot be approved any more."), ("step",)),
     "submission.decided": Act(
         _("Decided"),
         _("One person's verdict on exactly the revision they saw."),
         ("verdict", "step", "revision", "sha256"),
+        variants={
+            "verdict=approve": _("{who} approved the step “{step}” of {about}"),
+            "verdict=reject": _("{who} rejected the step “{step}” of {about}"),
+            "verdict=send_back": _("{who} sent {about} back for changes, in the step “{step}”"),
+        },
     ),
 }
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.http import QueryDict
 from django.urls import path
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
 from apps.tenants.api import ApiRequest, CursorPagination, ReadOnlyTenantViewSet
@@ -16,7 +18,7 @@ from apps.tenants.context import current_tenant
 from apps.tenants.refusals import Invalid
 
 from . import acts_api, proofs_api
-from .filters import EntryFilter
+from .filters import NAMES, EntryFilter, page_of
 from .models import Entry
 from .reconcile import last_reconciliation
 from .sealer import seal
@@ -42,10 +44,29 @@ class EntrySerializer(serializers.ModelSerializer[Entry]):
 
 
 class NewestFirst(CursorPagination):
-    ordering = ("-time", "-id")  # type: ignore[assignment]
+    """The same pages as the screen's: a cursor is a place in the order, never a number of rows."""
+
+    def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list[Any]:
+        self.base_url: str = request.build_absolute_uri()
+        side, _dot, place = request.query_params.get(self.cursor_query_param, "").partition(".")
+        query = {side: place} if side in {"before", "after"} else {}
+        size = self.get_page_size(request) or self.page_size
+        self.shown = queryset.page(query, size) if isinstance(queryset, EntryFilter) else page_of(queryset, query, size)
+        return list(self.shown.rows)
+
+    def get_next_link(self) -> str | None:
+        return self._link(self.shown.older)
+
+    def get_previous_link(self) -> str | None:
+        return self._link(self.shown.newer)
+
+    def _link(self, query: str) -> str | None:
+        for side, place in QueryDict(query).items():
+            return replace_query_param(str(self.base_url), self.cursor_query_param, f"{side}.{place}")
+        return None
 
 
-FILTERS = [OpenApiParameter(name, str) for name in ("since", "until", "action", "actor", "target", "type", "text")]
+FILTERS = [OpenApiParameter(name, str) for name in NAMES]
 
 
 class EntryViewSet(ReadOnlyTenantViewSet[Entry]):
@@ -69,14 +90,17 @@ class EntryViewSet(ReadOnlyTenantViewSet[Entry]):
         viewed({"entry": answer.data["id"]}, door="api")
         return answer
 
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Nothing more: the filters are what is paged."""
+        return queryset
+
     def rows(self) -> Any:
-        rows = Entry.objects.prefetch_related("seals")
         if self.action != "list":
-            return rows
+            return Entry.objects.prefetch_related("seals")
         asked = EntryFilter(self.request.query_params, zone=ZoneInfo(self.request.tenant.timezone))
         if not asked.is_valid():
             raise Invalid({place: [str(text) for text in texts] for place, texts in asked.errors.items()})
-        return asked.apply(rows)
+        return asked
 
 
 class VerificationSerializer(serializers.Serializer[Any]):

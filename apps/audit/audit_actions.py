@@ -31,6 +31,7 @@ ACTIONS = {
         _("Looked at the audit log"),
         _("Somebody read entries. The same look by the same person within a minute is one entry."),
         ("look", "filters", "door"),
+        sentence=_("{who} looked at the audit log"),
     ),
     "log.key_rotated": Act(
         _("Changed the key that signs the log"),

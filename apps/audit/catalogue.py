@@ -6,22 +6,32 @@ Filled by each room when it is ready. A page and the API list it, and tests comp
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from django.apps import apps
+from django.utils.translation import gettext_lazy as _
 
 from apps.tenants.refusals import Text
 
 FIRST = "0.1"
+OUTCOMES: dict[str, Text] = {"done": _("done"), "refused": _("refused"), "failed": _("failed")}
 
 
 @dataclass(frozen=True)
 class Act:
-    """A kind of act: `fields` are the names that its facts may have, `since` the first version that records it."""
+    """A kind of act: `fields` are the names that its facts may have, `since` the first version that records it.
+
+    `sentence` says one act whole, with {who}, {about} and its facts; `variants` say it otherwise by a fact's value, as
+    `verdict=approve`.
+    """
 
     title: Text
     meaning: Text = ""
     fields: tuple[str, ...] = ()
     since: str = FIRST
+    sentence: Text = ""
+    variants: Mapping[str, Text] = field(default_factory=dict)
 
 
 class Named(NamedTuple):
@@ -47,6 +57,11 @@ def title(action: str) -> Text:
     return action if found is None else found.title
 
 
+def find(action: str) -> Act | None:
+    """The act of this name; None when a later version no longer knows it."""
+    return _acts.get(action)
+
+
 def known() -> dict[str, Text]:
     """The words of all acts by name."""
     return {name: act.title for name, act in listed()}
@@ -55,3 +70,9 @@ def known() -> dict[str, Text]:
 def listed() -> list[Named]:
     """All acts by name."""
     return [Named(name, act) for name, act in sorted(_acts.items())]
+
+
+def kinds() -> list[str]:
+    """What an entry may be about, as the models say: form, submission, member and so on."""
+    named = {getattr(model, "audit_type", "") for model in apps.get_models()}
+    return sorted((named | {"installation"}) - {""})

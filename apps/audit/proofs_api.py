@@ -20,7 +20,7 @@ from apps.tenants.refusals import Invalid
 
 from . import proofs, receipts
 from .bundle import Bundle, export, stream
-from .filters import EntryFilter
+from .filters import NAMES, EntryFilter
 from .models import Entry, Receipt
 
 CONFLICT = OpenApiResponse(description="The log is empty, damaged, or does not continue what was signed before.")
@@ -136,10 +136,9 @@ class ConsistencyView(APIView):
 
 class ExportView(APIView):
     needs = {"get": "audit.read"}
-    NAMES = ("since", "until", "action", "actor", "target", "type", "text", "entry")
 
     @extend_schema(
-        parameters=[OpenApiParameter(name, str) for name in NAMES],
+        parameters=[OpenApiParameter(name, str) for name in (*NAMES, "entry")],
         responses={(200, "application/zip"): OpenApiTypes.BINARY, 409: CONFLICT},
     )
     def get(self, request: ApiRequest) -> HttpResponseBase:
@@ -174,7 +173,7 @@ def exported(query: Any, zone: ZoneInfo) -> Bundle:
     asked = EntryFilter(query, zone=zone)
     if not asked.is_valid():
         raise Invalid({place: [str(text) for text in texts] for place, texts in asked.errors.items()})
-    filters = {key: str(value) for key, value in asked.cleaned_data.items() if value}
+    filters = asked.asked
     rows = asked.apply(Entry.objects.all())
     if one := query.get("entry"):
         filters["entry"] = str(_uuid(one))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,19 +23,20 @@ from apps.tenants.security_events import Kind, security_event
 from . import storage, tree
 from .chain import START, chain_of
 from .models import Log
+from .words import words_of
 
 BATCH = 5000
 ALIAS = "sealer"
 REMEMBERED_LOGS = 1000
 ALARM_EVERY_SECONDS = 60.0
 NEXT = """
-    SELECT w.id, e.body FROM audit_waiting w
+    SELECT w.id, e.body, e.time, e.target_label FROM audit_waiting w
     LEFT JOIN audit_entry e ON e.tenant_id = w.tenant_id AND e.id = w.id
       AND NOT EXISTS (SELECT 1 FROM audit_seal s WHERE s.tenant_id = w.tenant_id AND s.entry_id = w.id)
     WHERE w.tenant_id = %s ORDER BY w.id LIMIT %s"""
 # What a list that somebody has tampered with would hide; it asks the whole log and so is not for every half second.
 FORGOTTEN = """
-    SELECT e.id, e.body FROM audit_entry e
+    SELECT e.id, e.body, e.time, e.target_label FROM audit_entry e
     WHERE e.tenant_id = %s
       AND NOT EXISTS (SELECT 1 FROM audit_seal s WHERE s.tenant_id = e.tenant_id AND s.entry_id = e.id)
     ORDER BY e.id LIMIT %s"""
@@ -47,6 +49,9 @@ DONE = "DELETE FROM audit_waiting WHERE tenant_id = %s AND id = ANY(%s)"
 ADD_SEALS = """
     INSERT INTO audit_seal (tenant_id, id, seq, entry_id, leaf, chain)
     SELECT %s, * FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[], %s::bytea[], %s::bytea[])"""
+ADD_WORDS = """
+    INSERT INTO audit_word (tenant_id, id, word, time, entry_id)
+    SELECT %s, * FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::uuid[]) ON CONFLICT DO NOTHING"""
 ADD_NODES = """
     INSERT INTO audit_treenode (tenant_id, id, log, level, index, hash)
     SELECT %s, i, %s, l, n, h FROM unnest(%s::uuid[], %s::smallint[], %s::bigint[], %s::bytea[]) AS made(i, l, n, h)"""
@@ -124,6 +129,7 @@ def _seal_batch(tenant: UUID, query: str) -> int:
             state = head(cursor, tenant)
             _heads.pop(tenant, None)
             _write(cursor, tenant, state, bodies)
+            _add_words(cursor, tenant, rows)
         if rows:
             cursor.execute(DONE, [tenant, [row[0] for row in rows]])
     if bodies:
@@ -159,6 +165,18 @@ def _write(cursor: Any, tenant: UUID, end: Head, bodies: list[tuple[UUID, bytes]
     numbers = list(range(first, first + len(bodies)))
     cursor.execute(ADD_SEALS, [tenant, ids, numbers, [entry for entry, _body in bodies], leaves, chains])
     add_nodes(cursor, tenant, Log.ENTRIES, end.growing)
+
+
+def _add_words(cursor: Any, tenant: UUID, rows: list[tuple[UUID, bytes | None, datetime, str]]) -> None:
+    """What the entries can be found by."""
+    found = [
+        (new_id(), word, moment, entry)
+        for entry, body, moment, label in rows
+        if body is not None
+        for word in words_of(label)
+    ]
+    if found:
+        cursor.execute(ADD_WORDS, [tenant, *map(list, zip(*found, strict=True))])
 
 
 def add_nodes(cursor: Any, tenant: UUID, log: Log, growing: storage.Growing) -> None:

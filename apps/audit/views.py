@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -12,18 +11,18 @@ from django.shortcuts import get_object_or_404, redirect
 
 from apps.tenants.context import current_tenant, require
 from apps.tenants.pages import PageRequest, page, turl
-from apps.tenants.slots import slots
-from apps.tenants.windows import window
 
 from .bundle import bundle_of
 from .catalogue import listed
 from .filters import EntryFilter
+from .heads import head
 from .models import Entry
 from .proofs_api import bundle_answer, exported
 from .receipts import visible
 from .reconcile import last_reconciliation
+from .rows import rows_of
 from .sealer import seal
-from .verify import recent_verification, seal_and_verify
+from .verify import seal_and_verify
 from .viewing import viewed
 
 PAGE_SIZE = 50
@@ -37,20 +36,16 @@ def log(request: PageRequest, tenant: str) -> HttpResponse:
         return redirect(turl(request, "audit:log"))
     seal(current_tenant())
     asked = EntryFilter(request.GET, zone=ZoneInfo(request.tenant.timezone))
-    rows = asked.apply(Entry.objects.prefetch_related("seals"))
-    shown = window(rows, request.GET, by="time", size=PAGE_SIZE)
-    viewed(asked.cleaned_data, door="page")
-    return page(
-        request,
-        "audit/log.html",
-        {
-            "filter": asked,
-            "entries": named(shown.rows),
-            "window": shown,
-            "verification": recent_verification(),
-            "reconciled": last_reconciliation(),
-        },
-    )
+    shown = asked.page(request.GET.dict(), PAGE_SIZE)
+    viewed(asked.asked, door="page")
+    context = {
+        "filter": asked,
+        "rows": rows_of(shown.rows),
+        "window": shown,
+        "head": head(),
+        "reconciled": last_reconciliation(),
+    }
+    return page(request, "audit/log.html", context, status=200 if asked.is_valid() else 422)
 
 
 def acts(request: PageRequest, tenant: str) -> HttpResponse:
@@ -78,16 +73,3 @@ def receipt(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
     answer = HttpResponse(found.note, content_type="text/plain; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="receipt-{found.entry_id}.txt"'
     return answer
-
-
-def named(entries: list[Entry]) -> list[dict[str, Any]]:
-    """Entries with the name of who acted and the place in the chain, ready for a template."""
-    names = slots.actor_names({entry.actor_id for entry in entries if entry.actor_id})
-    return [
-        {
-            "entry": entry,
-            "who": names.get(entry.actor_id, "") if entry.actor_id else "",
-            "seal": next(iter(entry.seals.all()), None),  # type: ignore[attr-defined]
-        }
-        for entry in entries
-    ]

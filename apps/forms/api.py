@@ -145,7 +145,7 @@ class FormViewSet(TenantViewSet[Form]):
         """What was done to this form, newest first."""
         form = self.get_object()
         demand(form, self.request.member, "manage")
-        rows = Entry.objects.about(form).prefetch_related("seals")
+        rows = Entry.objects.about(form)
         return self._page(rows, EntrySerializer, NewestFirst())
 
     @extend_schema(methods=["get"], responses=SubmissionSerializer(many=True))

@@ -6,7 +6,9 @@ from apps.audit.catalogue import Act
 from apps.tenants.slots import Logged
 
 ACTIONS = {
-    "form.created": Act(_("Created a form"), _("A draft was made."), ("slug", "filling")),
+    "form.created": Act(
+        _("Created a form"), _("A draft was made."), ("slug", "filling"), sentence=_("{who} created the form {about}")
+    ),
     "form.changed": Act(
         _("Changed the draft of a form"), _("The draft changed; the hash is that of its content."), ("fields", "sha256")
     ),
@@ -46,7 +48,10 @@ ACTIONS = {
         _("Started to fill a form"), _("A person began to fill a version of the form."), ("form", "version")
     ),
     "submission.sent": Act(
-        _("Sent a submission"), _("A revision was sent; the hash is that of its content."), ("revision", "sha256")
+        _("Sent a submission"),
+        _("A revision was sent; the hash is that of its content."),
+        ("revision", "sha256"),
+        sentence=_("{who} sent {about}"),
     ),
     "receipt.given": Act(
         _("Gave a private link to whoever sent it from outside"),
@@ -55,7 +60,12 @@ ACTIONS = {
     ),
     "attachment.added": Act(_("Attached a file"), _("A file was stored, by its hash."), ("field", "sha256", "bytes")),
     "attachment.removed": Act(_("Removed a file from a draft"), _("A file is no longer part of a draft."), ("field",)),
-    "attachment.downloaded": Act(_("Downloaded a file"), _("A file was given out."), ("sha256",)),
+    "attachment.downloaded": Act(
+        _("Downloaded a file"),
+        _("A file was given out."),
+        ("sha256",),
+        sentence=_("{who} downloaded a file of {about}"),
+    ),
     "attachment.corrupt": Act(
         _("Refused a file whose content has changed"),
         _("A file's bytes are not those of its hash; it was not given out."),

@@ -288,6 +288,10 @@ def _no_names(ids: set[UUID]) -> dict[UUID, str]:
     return {}
 
 
+def _no_people() -> list[tuple[UUID, str]]:
+    return []
+
+
 def _no_anchors() -> Sequence[Anchored]:
     return ()
 
@@ -310,7 +314,8 @@ def _unknown_factor(user: UUID) -> bool:
 
 @dataclass
 class Slots:
-    """All slots. `actor_names` turns member ids into the names that pages show; `owners` are those of the tenant in force.
+    """All slots. `actor_names` turns member ids into the names that pages show, `actors` lists them for a choice;
+    `owners` are those of the tenant in force.
 
     `told_heads` are the newest signed heads of the tenant in force that went out by mail or webhook: (kind, size, when).
     """
@@ -335,6 +340,7 @@ class Slots:
     tallies: Slot[Tally] = field(default_factory=Slot)
     explain_limit: Callable[[dict[str, Any]], dict[str, Any]] = dict
     actor_names: Callable[[set[UUID]], dict[UUID, str]] = _no_names
+    actors: Callable[[], list[tuple[UUID, str]]] = _no_people
     memberships: Callable[[HttpRequest], list[Any]] = _no_memberships
     owners: Callable[[], list[Recipient]] = _nobody
     anchored: Callable[[], Sequence[Anchored]] = _no_anchors

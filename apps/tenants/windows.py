@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -22,28 +23,34 @@ class Window(Generic[ModelT]):
     older: str = ""
 
 
-def window(rows: QuerySet[ModelT], query: QueryDict, *, by: str, size: int) -> Window[ModelT]:
-    """The rows that `?before=` or `?after=` asks for, ordered by the moment in `by`; a position that cannot be read is none."""
+def window(
+    rows: QuerySet[ModelT], query: Mapping[str, str], *, by: str, size: int, identity: str = "id"
+) -> Window[ModelT]:
+    """The rows that `?before=` or `?after=` asks for, ordered by the moment in `by`; a position that cannot be read is none.
+
+    `identity` names the column that tells rows of one moment apart.
+    """
     before, after = _position(query.get("before", "")), _position(query.get("after", ""))
     if after is not None:
-        found = list(rows.filter(_beyond(by, "gt", after)).order_by(by, "id")[: size + 1])
+        found = list(rows.filter(_beyond(by, identity, "gt", after)).order_by(by, identity)[: size + 1])
         has_newer, has_older = len(found) > size, True
         shown = found[:size][::-1]
     else:
-        older = rows.filter(_beyond(by, "lt", before)) if before else rows
-        found = list(older.order_by(f"-{by}", "-id")[: size + 1])
+        older = rows.filter(_beyond(by, identity, "lt", before)) if before else rows
+        found = list(older.order_by(f"-{by}", f"-{identity}")[: size + 1])
         has_newer, has_older = before is not None, len(found) > size
         shown = found[:size]
     return Window(
         shown,
-        newer=_link(query, "after", shown[0], by) if shown and has_newer else "",
-        older=_link(query, "before", shown[-1], by) if shown and has_older else "",
+        newer=_link(query, "after", shown[0], by, identity) if shown and has_newer else "",
+        older=_link(query, "before", shown[-1], by, identity) if shown and has_older else "",
     )
 
 
-def _beyond(by: str, side: str, position: tuple[datetime, UUID]) -> Q:
-    moment, identity = position
-    return Q(**{f"{by}__{side}": moment}) | Q(**{by: moment, f"id__{side}": identity})
+def _beyond(moment: str, identity: str, side: str, position: tuple[datetime, UUID]) -> Q:
+    """Past the position; its first part is a range, which an index can begin at, as it cannot at an OR."""
+    time, row = position
+    return Q(**{f"{moment}__{side}e": time}) & (Q(**{f"{moment}__{side}": time}) | Q(**{f"{identity}__{side}": row}))
 
 
 def _position(text: str) -> tuple[datetime, UUID] | None:
@@ -55,9 +62,8 @@ def _position(text: str) -> tuple[datetime, UUID] | None:
     return found if found[0].tzinfo else None
 
 
-def _link(query: QueryDict, side: str, row: Any, by: str) -> str:
-    kept = query.copy()
-    for name in ("before", "after"):
-        kept.pop(name, None)
-    kept[side] = f"{getattr(row, by).isoformat()}_{row.pk}"
+def _link(query: Mapping[str, str], side: str, row: Any, by: str, identity: str) -> str:
+    kept = QueryDict(mutable=True)
+    kept.update({name: value for name, value in query.items() if name not in {"before", "after"}})
+    kept[side] = f"{getattr(row, by).isoformat()}_{getattr(row, identity)}"
     return kept.urlencode()

@@ -1,0 +1,33 @@
+"""What Settings → Audit log says of the log itself: how long it is, when it was verified, and what is held outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from apps.tenants.context import current_tenant
+
+from . import evidence
+from .anchored import LastAnchor, last_anchor
+from .models import Verified, Waiting
+
+
+@dataclass(frozen=True)
+class LogHead:
+    """Sizes of the log: entries that are sealed, that wait for it, and over which a head was signed."""
+
+    sealed: int
+    waiting: int
+    signed: int
+    verified: Verified | None
+    anchor: LastAnchor | None
+
+
+def head() -> LogHead:
+    """The head of the log in force, from a few short reads; nothing is verified or counted for it."""
+    return LogHead(
+        sealed=evidence.sealed_size(),
+        waiting=Waiting.objects.count(),
+        signed=evidence.signed_size(),
+        verified=Verified.objects.first(),
+        anchor=last_anchor(current_tenant()),
+    )

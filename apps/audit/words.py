@@ -1,0 +1,32 @@
+"""The words by which an entry is found: whole, folded, and the longer parts of a reference."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+LONGEST = 40
+MOST = 12
+SHORTEST_PART = 4
+EDGES = ".,;:!?()[]{}<>\"'“”‘’«»…#"
+_part = re.compile(r"[^\W_]+")
+
+
+def words_of(label: str) -> list[str]:
+    """`Order PR-2026-00012` -> order, pr-2026-00012, 2026, 00012; each once, the first dozen."""
+    found: dict[str, None] = {}
+    whole = asked_words(label)
+    for word in whole:
+        found[word] = None
+    for word in whole:
+        for part in _part.findall(word):
+            if len(part) >= SHORTEST_PART:
+                found[part[:LONGEST]] = None
+    return list(found)[:MOST]
+
+
+def asked_words(text: str) -> list[str]:
+    """The words of what somebody typed, folded as those of entries are."""
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("\x00", "")
+    stripped = (word.strip(EDGES)[:LONGEST] for word in folded.split())
+    return list(dict.fromkeys(word for word in stripped if word))

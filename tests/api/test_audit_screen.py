@@ -1,0 +1,154 @@
+"""The audit log's screen: filters that the API shares, rows that say everything, pages that follow the order."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import connection, transaction
+
+from apps.audit.actions import Target, record
+from apps.audit.catalogue import kinds
+from apps.audit.filters import EntryFilter
+from apps.audit.models import Entry, Word
+from apps.audit.sealer import seal
+from apps.audit.words import asked_words, words_of
+from apps.tenants.context import as_system
+from apps.tenants.ids import new_id
+from tests.cast import acting_as
+
+UTC = ZoneInfo("UTC")
+PAGE = "settings/audit-log/"
+
+
+@pytest.fixture
+def thing(acme):
+    """Something with entries of its own: two done, one refused."""
+    made = Target("submission", new_id(), "A lathe, PR-2026-00012")
+    with acting_as(acme.owner), transaction.atomic():
+        record("submission.sent", made, facts={"revision": 1, "sha256": "00"})
+        record("member.changed", made, facts={"role": "viewer", "before": "member"})
+        record("export.made", made, facts={"bytes": 0, "sha256": ""}, outcome="refused")
+    seal(acme.id)
+    return made
+
+
+def listed(api, company, **query):
+    answer = api.as_(company.owner).get("/api/v1/audit/entries", query)
+    assert answer.status_code == 200, answer.content
+    return answer.json()["results"]
+
+
+def test_each_filter_finds_the_same_by_the_api_and_on_the_page(api, browse, acme, thing):
+    one = listed(api, acme, target=thing.id)[0]
+    asked = {
+        "actor": str(acme.owner.pk), "action": "member.changed", "type": "submission", "target": str(thing.id),
+        "outcome": "refused", "request": one["request_id"] or "none", "text": "lathe",
+    }  # fmt: skip
+    columns = {"actor": "actor_id", "action": "action", "type": "target_type", "target": "target_id",
+               "outcome": "outcome", "request": "request_id"}  # fmt: skip
+    for name, value in asked.items():
+        rows = listed(api, acme, **{name: value})
+        assert all(row[columns[name]] == value for row in rows if name in columns), name
+        page = browse(acme.owner).get(acme.url(PAGE), {name: value}).content.decode()
+        assert all(f"{row['id']}/proof/" in page for row in rows), name
+    assert len(listed(api, acme, target=thing.id, outcome="refused")) == 1
+    assert len(listed(api, acme, target=thing.id, until="2020-01-01")) == 0
+    assert len(listed(api, acme, target=thing.id, since="2020-01-01")) == 3
+
+
+@pytest.mark.parametrize("text", ["LATHE", "pr-2026-00012", "00012", "lathe a", "PR-2026-00012,"])
+def test_a_search_finds_whole_words_however_they_are_written(api, acme, thing, text):
+    assert {row["target_id"] for row in listed(api, acme, text=text)} == {str(thing.id)}
+
+
+@pytest.mark.parametrize("text", ["lath", "lathe missing", "%", "00013"])
+def test_a_search_finds_nothing_else(api, acme, thing, text):
+    answer = api.as_(acme.owner).get("/api/v1/audit/entries", {"text": text})
+    assert answer.status_code == 400 or answer.json()["results"] == []
+
+
+def test_words_are_folded_and_few():
+    assert words_of("Straße PR-2026-00012 (x)") == ["strasse", "pr-2026-00012", "x", "2026", "00012"]
+    assert asked_words("  PR-2026-00012, ") == ["pr-2026-00012"]
+    assert len(words_of("w " + " ".join(f"word{n}" for n in range(99)))) == 12
+
+
+@pytest.mark.parametrize("query", [{}, {"text": "lathe"}, {"actor": "owner"}])
+def test_the_cursor_goes_there_and_back(api, acme, thing, query):
+    query = {name: str(acme.owner.pk) if value == "owner" else value for name, value in query.items()}
+    client = api.as_(acme.owner)
+    answer = client.get("/api/v1/audit/entries", {**query, "page_size": 2}).json()
+    seen, back = [row["id"] for row in answer["results"]], answer
+    while answer["next"]:
+        assert "offset" not in answer["next"]
+        answer = client.get(answer["next"]).json()
+        seen += [row["id"] for row in answer["results"]]
+    with acting_as(acme.owner):
+        asked = EntryFilter(query, zone=UTC)
+        assert asked.is_valid()
+        rows = asked.apply(Entry.objects.exclude(action="audit.viewed"))
+        assert {str(pk) for pk in rows.values_list("pk", flat=True)} <= set(seen)
+    assert len(seen) == len(set(seen))
+    again = set()
+    while answer["previous"]:
+        answer = client.get(answer["previous"]).json()
+        again |= {row["id"] for row in answer["results"]}
+    assert {row["id"] for row in back["results"]} <= again
+
+
+def test_what_cannot_be_read_as_a_filter_is_said_with_the_page(browse, api, acme):
+    answer = browse(acme.owner).get(acme.url(PAGE), {"actor": "nobody"})
+    assert answer.status_code == 422
+    assert "<title>Error:" in answer.content.decode()
+    assert api.as_(acme.owner).get("/api/v1/audit/entries", {"since": "yesterday"}).status_code == 400
+
+
+def test_a_row_says_who_what_how_and_from_where(browse, acme, thing):
+    browser = browse(acme.owner)
+    browser.get(acme.url(PAGE), {"text": "lathe"}, headers={"user-agent": "Lynx/2.9"})
+    text = browser.get(acme.url(PAGE), {"text": "lathe"}).content.decode()
+    assert f"{acme.owner.name} sent A lathe, PR-2026-00012" in text
+    assert "changed the role of A lathe, PR-2026-00012 from member to viewer" in text
+    assert "<del>member</del> → <ins>viewer</ins>" in text
+    looked = browser.get(acme.url(PAGE), {"action": "audit.viewed"}).content.decode()
+    assert all(words in looked for words in ("looked at the audit log", "Lynx/2.9", "127.0.0.1"))
+    with acting_as(acme.owner), connection.cursor() as cursor:
+        cursor.execute("SELECT orkestra_erase_private(%s)", [acme.owner.user_id])
+    looked = browser.get(acme.url(PAGE), {"action": "audit.viewed"}).content.decode()
+    assert "Lynx/2.9" not in looked
+    assert "erased" in looked
+
+
+def test_no_page_counts_or_sorts_the_whole_log(acme, thing):
+    """Every single filter reads a range of one index that is in the order of the page."""
+    asked = [{}, {"actor": str(acme.owner.pk)}, {"action": "submission.sent"}, {"type": "submission"},
+             {"target": str(thing.id)}, {"outcome": "refused"}, {"request": "r-12345678"}, {"text": "lathe"},
+             {"since": "2020-01-01"}, {"until": "2030-01-01"}]  # fmt: skip
+    with acting_as(acme.owner), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
+        for query in asked:
+            seen: list[str] = []
+
+            def explain(execute, sql, params, many, context, seen=seen):
+                if "LIMIT 51" in sql and "EXPLAIN" not in sql:
+                    cursor.execute(f"EXPLAIN {sql[sql.index('SELECT') :]}", params)
+                    seen.append("\n".join(row[0] for row in cursor.fetchall()))
+                return execute(sql, params, many, context)
+
+            with connection.execute_wrapper(explain):
+                EntryFilter(query, zone=UTC).page({}, 50)
+            (plan,) = seen
+            assert "Index" in plan, (query, plan)
+            assert not [bad for bad in ("Sort", "Seq Scan") if bad in plan], (query, plan)
+
+
+def test_what_an_entry_is_about_is_known_from_code(acme, thing):
+    with as_system(acme.id):
+        seen = set(Entry.objects.order_by().values_list("target_type", flat=True)) - {""}
+    assert seen <= set(kinds())
+
+
+def test_words_of_one_tenant_are_not_anothers(acme, globex, thing):
+    with acting_as(globex.owner):
+        assert not Word.objects.filter(word="lathe").exists()
