@@ -76,3 +76,13 @@ def run(company: Any) -> str:
 def events(company: Any) -> list[UsageEvent]:
     with as_system(company.id):
         return list(UsageEvent.objects.order_by("at"))
+
+
+def page_of(browse: Any, company: Any, task: Any) -> str:
+    """The reviewer's page of a task."""
+    return str(browse(company.reviewer).get(company.url(f"tasks/{task['id']}/")).content.decode())
+
+
+def press(browse: Any, company: Any, task: Any, who: Any = None, **data: Any) -> Any:
+    """A button of the summary on that page."""
+    return browse(who or company.reviewer).post(company.url(f"tasks/{task['id']}/summary/"), data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from django.db.models import Exists, OuterRef
 
 from apps.tenants.context import as_system, current_tenant
 from apps.tenants.models import PLATFORM_TENANT_ID
-from apps.tenants.slots import slots
+from apps.tenants.slots import Anchored, slots
 
 from . import keys, note, storage, tree
 from .checkpoints import INSTANCE, incarnation
@@ -142,7 +143,7 @@ def check_instance() -> None:
                 Kind.TREE_CHANGED, index << level, "a stored hash of the instance log is not that of its leaves"
             )
     _check_tenants()
-    _check_anchors(size)
+    check_anchors(slots.anchored(), size)
 
 
 def _instance_heads() -> list[tuple[int, bytes]]:
@@ -167,9 +168,10 @@ def _first_place(about: Any) -> int:
         return InstanceLeaf.objects.filter(about=about).order_by("seq").values_list("seq", flat=True)[0]
 
 
-def _check_anchors(size: int) -> None:
+def check_anchors(anchors: Iterable[Anchored], size: int) -> None:
+    """What is kept outside must be heads of the instance log of this size; for the platform tenant. Raises Damage."""
     number = incarnation()
-    for anchor in slots.anchored():
+    for anchor in anchors:
         if anchor.incarnation == number and anchor.size > size:
             reason = f"{anchor.where} holds {anchor.size} checkpoints, and {size} are here: an old state is in force"
             raise Damage(Kind.TAIL_CUT, size, reason)

@@ -10,12 +10,15 @@ from apps.tenants.context import as_system, current
 from apps.tenants.models import PLATFORM_TENANT_ID
 from apps.tenants.slots import Finding, slots
 
-from . import keys, note
-from .checkpoints import NotSigned, newest_checkpoint
+from . import keys, note, tree
+from .checkpoints import INSTANCE, NotSigned, newest_checkpoint
+from .evidence import check_anchors
+from .models import Log
 from .proofs import witnessed
 from .reconcile import last_reconciliation, reconcile
 from .storage import MissingHash
 from .verify import recent_verification
+from .walk import Damage
 
 
 def chain() -> Finding:
@@ -40,10 +43,13 @@ def chain() -> Finding:
 
 
 def signed() -> Finding:
-    """The newest signed head of the log in force verifies, stands in the instance log, and is kept outside the database."""
+    """The newest signed head of the log in force verifies, stands in the instance log, and is kept outside the database.
+
+    For a visitor that of the instance log itself, over the checkpoints of all tenants.
+    """
     if current().tenant is None:
         with as_system(PLATFORM_TENANT_ID):
-            return signed()
+            return _instance_signed()
     made = newest_checkpoint()
     if made is None:
         return Finding(None, _("Nothing is signed yet; the worker signs within half a minute."))
@@ -78,6 +84,22 @@ def reconciled() -> Finding:
     if not last.whole:
         return Finding(False, last.reason)
     return Finding(True, _("%(n)s kinds of rows were compared, and each row has its entry.") % {"n": last.compared})
+
+
+def _instance_signed() -> Finding:
+    anchors = slots.anchored()  # first: whatever is kept outside is older than the newest checkpoint read next
+    made = newest_checkpoint(Log.INSTANCE)
+    if made is None:
+        return Finding(None, _("Nothing is signed yet; the worker signs within half a minute."))
+    try:
+        note.open_note(made.note, keys.verifiers(made.origin))
+        if tree.root(made.size, INSTANCE) != bytes(made.root):
+            return Finding(False, _("The log of all checkpoints is not the one that was signed."))
+        check_anchors(anchors, made.size)
+    except (note.BadNote, MissingHash, Damage) as fault:
+        return Finding(False, str(fault))
+    text = _("%(n)s checkpoints of all logs are signed; %(places)s places outside the database hold a head over them.")
+    return Finding(True if anchors else None, text % {"n": made.size, "places": len(anchors)})
 
 
 def append_only() -> Finding:

@@ -18,7 +18,7 @@ CLAIMS: tuple[Claim, ...] = (
         "audit_chain",
         _("Audit chain"),
         _(
-            "Every act is an entry in a hash chain per tenant, written in the transaction of the act and verified on demand."
+            "Every act is an entry in a hash chain per tenant, written in the transaction of the act, verified in the background and on demand."
         ),
         True,
         "audit.chain",

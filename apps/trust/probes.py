@@ -16,6 +16,7 @@ from django.db import connection
 from django.db.models import F
 from django.test import RequestFactory
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from procrastinate.contrib.django import app
 
 from apps.accounts import tokens
@@ -117,10 +118,16 @@ def stores() -> Finding:
             cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {table} WHERE tenant_id IS DISTINCT FROM %s)", [own])
             leaks += int(cursor.fetchone()[0])
     apart = str(own or "none") in walled_key("probe", "", 1) and (own is None or files_of(own).name == str(own))
-    text = _(
-        "%(walled)s tables walled; %(tried)s were asked for rows of others and %(leaks)s gave any; cache and files apart."
-    )
+    text = _("%(walled)s tables walled; %(tried)s were asked for rows of others and %(leaks)s gave any.")
     detail = text % {"walled": found["walled"], "tried": len(STORES), "leaks": leaks}
+    if faults := found["faults"]:
+        differs = ngettext(
+            "The wall differs from the declared one in %(n)s place.",
+            "The wall differs from the declared one in %(n)s places.",
+            faults,
+        )
+        detail = f"{differs % {'n': faults}} {detail}"
+    detail += " " + (_("Cache and files are apart.") if apart else _("Cache or files are NOT apart."))
     return Finding(not found["faults"] and not leaks and apart, detail)
 
 

@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from moto.server import ThreadedMotoServer
 
-from apps.audit import keys, note, sealer
+from apps.audit import keys, note, probes, sealer
 from apps.audit.actions import record
 from apps.audit.anchored import last_anchor
 from apps.audit.checkpoints import NotSigned, checkpoint, checkpoint_instance, incarnation
@@ -25,7 +25,7 @@ from apps.audit.sealer import seal
 from apps.audit.verify import verify
 from apps.audit.walk import Damage, Kind
 from apps.operations import anchors
-from apps.tenants.context import as_system
+from apps.tenants.context import NOBODY, as_system, tenant_context
 from apps.tenants.models import PLATFORM_TENANT_ID
 from tests import database
 from tests.cast import acting_as
@@ -48,6 +48,11 @@ def configured(monkeypatch, **values):
 def folder(monkeypatch, tmp_path):
     with configured(monkeypatch, ORKESTRA_AUDIT_ANCHORS=f"file://{tmp_path}/anchors"):
         yield tmp_path / "anchors"
+
+
+def as_a_visitor_sees_it():
+    with tenant_context(NOBODY):
+        return probes.signed()
 
 
 def sign(company, entries: int = 1) -> Checkpoint:
@@ -103,6 +108,7 @@ def test_the_newest_head_is_kept_with_the_checkpoints_since_the_one_before(folde
     with as_system(PLATFORM_TENANT_ID):
         assert found.size == Checkpoint.objects.filter(log=1).order_by("-size").first().size
         check_instance()
+    assert as_a_visitor_sees_it().holds is True
 
 
 def test_a_restored_old_state_is_not_signed_and_goes_on_under_a_new_origin_that_names_the_loss(folder, acme, capsys):
@@ -119,6 +125,7 @@ def test_a_restored_old_state_is_not_signed_and_goes_on_under_a_new_origin_that_
         with as_system(PLATFORM_TENANT_ID), pytest.raises(Damage) as found:
             check_instance()
         assert found.value.kind is Kind.TAIL_CUT
+        assert as_a_visitor_sees_it().holds is False
         with pytest.raises(CommandError, match="Nothing was done"):
             call_command("open_audit_origin")
         assert f"up to #{lost.size - 1} were signed" in capsys.readouterr().out
