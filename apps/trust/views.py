@@ -17,7 +17,7 @@ from apps.tenants.context import NOBODY, require, tenant_context
 from apps.tenants.pages import PageRequest, page
 from apps.tenants.slots import slots
 
-from . import claims, disclosure
+from . import claims, disclosure, proofs
 from .controls import controls, of_visitor
 from .not_claimed import NOT_CLAIMED
 from .probes import Checked, check
@@ -44,6 +44,7 @@ def security(request: HttpRequest) -> HttpResponse:
         "answered": found.answered,
         "report_address": found.report_address,
         "is_demo": settings.IS_DEMO,
+        "proof": proofs.isolation(),
     }
     return render(request, "trust/security.html", context)
 
@@ -101,6 +102,7 @@ def security_settings(request: PageRequest, tenant: str) -> HttpResponse:
         "faults": catalogue.faults(),
         "checked": [check(claim) for claim in claims.live()],
         "at": clock.now(),
+        "proof": proofs.isolation(),
         "panels": [
             render_to_string(panel.template, {**panel.context(request), "tenant": request.tenant}, request=request)
             for panel in slots.security_panels
