@@ -22,6 +22,18 @@ ACTIONS = {
         _("Somebody took a copy of the log or of a part of it, with its proofs."),
         ("filters", "whole", "format"),
     ),
+    "log_export.asked": Act(
+        _("Asked for an export of the audit log"),
+        _("A job will write what these filters name into a file."),
+        ("filters", "format"),
+    ),
+    "log_export.made": Act(
+        _("Made an export of the audit log"), _("The file is ready, by its hash."), ("bytes", "sha256", "entries")
+    ),
+    "log_export.downloaded": Act(_("Downloaded an export of the audit log"), _("The file was given out."), ("sha256",)),
+    "log_export.dropped": Act(
+        _("Deleted an export of the audit log whose time was over"), _("The file's time is over and it is deleted.")
+    ),
     "privacy.erased": Act(
         _("Erased a person's addresses and browsers"),
         _("Salts and values behind this person's entries are gone; the entries and their proofs stand as before."),

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from apps.tenants import clock
 from apps.tenants.models import Access, TenantForeignKey, TenantManager, TenantModel, TenantQuerySet
 
 from . import canonical, catalogue
@@ -266,3 +267,54 @@ class Reconciled(TenantModel):
     missing = models.PositiveBigIntegerField(default=0)
     reason = models.CharField(max_length=300, blank=True)
     at = models.DateTimeField()
+
+
+class SavedView(TenantModel):
+    """Filters of the log under a name, of one person alone; `query` is what stands in the address."""
+
+    person = models.UUIDField()
+    name = models.CharField(max_length=80)
+    query = models.CharField(max_length=1000)
+    made_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "person", "name"], name="audit_savedview_once")]
+
+
+class LogExport(TenantModel):
+    """An export of what some filters name, as CSV or JSON lines; `done` of `total` entries tell how far it is."""
+
+    audit_type: ClassVar[str] = "log_export"
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("waiting")
+        RUNNING = "running", _("being made")
+        DONE = "done", _("ready")
+        FAILED = "failed", _("failed")
+        DROPPED = "dropped", _("deleted")
+
+    WAITING: ClassVar[tuple[State, ...]] = (State.QUEUED, State.RUNNING)
+
+    requested_by = models.UUIDField()
+    query = models.CharField(max_length=1000, blank=True)
+    format = models.CharField(max_length=5)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED)
+    done = models.PositiveBigIntegerField(default=0)
+    total = models.PositiveBigIntegerField(default=0)
+    size = models.PositiveBigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    finished_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "-created_at"], name="audit_logexport_time")]
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.state in self.WAITING
+
+    @property
+    def percent(self) -> int:
+        """How much of it is written."""
+        return min(100, 100 * self.done // self.total) if self.total else 0

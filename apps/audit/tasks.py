@@ -1,14 +1,16 @@
-"""The hourly walk over every log."""
+"""The hourly walk over every log, and the jobs of exports."""
 
 from __future__ import annotations
+
+from uuid import UUID
 
 import structlog
 
 from apps.tenants.context import TenantContext, as_system, tenant_context
-from apps.tenants.jobs import periodic_task
+from apps.tenants.jobs import periodic_task, tenant_task
 from apps.tenants.models import Tenant
 
-from . import reconcile
+from . import log_exports, reconcile
 from .sealer import seal
 from .verify import keep, verify
 
@@ -28,3 +30,15 @@ def verify_all(timestamp: int) -> None:
             reconcile.keep(reconcile.reconcile())
             if not found.whole:
                 log.error("audit_chain_broken", first_bad=found.first_bad, damage=found.kind, reason=found.reason)
+
+
+@tenant_task(name="audit.make_log_export")
+def make_log_export(*, export_id: str) -> None:
+    """Write one export of the log."""
+    log_exports.make(UUID(export_id))
+
+
+@tenant_task(name="audit.drop_log_export")
+def drop_log_export(*, export_id: str) -> None:
+    """Delete one export whose time is over."""
+    log_exports.drop(UUID(export_id))

@@ -21,6 +21,7 @@ from .proofs_api import bundle_answer, exported
 from .receipts import visible
 from .reconcile import last_reconciliation
 from .rows import rows_of
+from .saved import mine
 from .sealer import seal
 from .verify import seal_and_verify
 from .viewing import viewed
@@ -44,6 +45,7 @@ def log(request: PageRequest, tenant: str) -> HttpResponse:
         "window": shown,
         "head": head(),
         "reconciled": last_reconciliation(),
+        "views": mine(request.member.pk),
     }
     return page(request, "audit/log.html", context, status=200 if asked.is_valid() else 422)
 

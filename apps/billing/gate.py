@@ -21,6 +21,7 @@ EXEMPT: dict[str, str] = {
     r"/ofrep/v1/": "It computes and writes nothing.",
     r"/api/v1/audit/verify\Z": "Verifying reads.",
     r"/t/[^/]+/settings/audit-log/\Z": "Verifying reads.",
+    r"/t/[^/]+/settings/audit-log/exports/\Z": "Taking the log out stays open.",
     r"/t/[^/]+/forms/[^/]+/preview/\Z": "It computes and writes nothing.",
     r"/t/[^/]+/settings/api-keys/[^/]+/\Z": "Ending a key takes access away.",
     r"/t/[^/]+/settings/data/\Z": "Taking one's data out stays open.",

@@ -59,6 +59,17 @@ def explained(form: Form, member: Member) -> Explained:
     return Explained(member, sorted(may), grants, sorted(member.permissions))
 
 
+def may_read_trail(form: Form, member: Member) -> bool:
+    """Whether the member may read every act about a form: who manages it, and who may read the whole log."""
+    return "audit.read" in held_by(member) or "manage" in capabilities(form, member)
+
+
+def demand_trail(form: Form, member: Member) -> None:
+    """Raise Forbidden unless the member may read every act about the form."""
+    if not may_read_trail(form, member):
+        raise Forbidden()
+
+
 def demand(form: Form, member: Member, capability: str) -> None:
     """Raise Forbidden unless the member has the capability on the form."""
     if capability not in capabilities(form, member):

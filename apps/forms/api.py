@@ -23,7 +23,7 @@ from apps.audit.models import Entry
 from apps.tenants.api import UUID_PATTERN, ApiRequest, CursorPagination, ReadOnlyTenantViewSet, TenantViewSet
 
 from . import actions
-from .access import demand, explained
+from .access import demand, demand_trail, explained
 from .actions.deleting import delete_form, discard_draft
 from .actions.submissions import submit_new
 from .models import Attachment, Form, Grant, Submission
@@ -144,7 +144,7 @@ class FormViewSet(TenantViewSet[Form]):
     def audit(self, request: Request, pk: str) -> Response:
         """What was done to this form, newest first."""
         form = self.get_object()
-        demand(form, self.request.member, "manage")
+        demand_trail(form, self.request.member)
         rows = Entry.objects.about(form)
         return self._page(rows, EntrySerializer, NewestFirst())
 

@@ -1,7 +1,7 @@
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from .views import access, catalogue, data, filling, ownership, reviewing
+from .views import access, catalogue, data, filling, ownership, reviewing, trail
 
 app_name = "forms"
 urlpatterns = [
@@ -10,6 +10,8 @@ urlpatterns = [
     path("settings/forms-without-owner/<uuid:pk>/", require_POST(ownership.take), name="take"),
     path("forms/new/", catalogue.new, name="new"),
     path("forms/<slug:slug>/", catalogue.form, name="form"),
+    path("forms/<slug:slug>/trail/", trail.form_trail, name="form_trail"),
+    path("submissions/<uuid:pk>/trail/", trail.submission_trail, name="submission_trail"),
     path("forms/<slug:slug>/access/", access.access, name="access"),
     path("forms/<slug:slug>/access/<uuid:pk>/", require_POST(access.revoke), name="revoke"),
     path("forms/<slug:slug>/edit/", catalogue.edit, name="edit"),

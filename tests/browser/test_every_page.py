@@ -12,6 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from apps.accounts.models import Member, Team
 from apps.accounts.sso.models import SsoConnection
 from apps.approvals.models import Assignment
+from apps.audit.models import SavedView
 from apps.comms import actions as webhooks
 from apps.comms.models import WebhookEndpoint
 from apps.forms.models import Submission
@@ -36,7 +37,7 @@ LEAST_PAGES = {
 }  # so that a page that vanishes for a role is noticed
 # Addresses that only take a POST, or that hand out a file: there is no page to look at.
 NO_PAGES = {
-    "accounts:member", "accounts:invitation", "accounts:api-key", "audit:proof", "audit:receipt", "forms:take", "forms:preview", "forms:withdraw", "forms:download", "forms:revoke",
+    "accounts:member", "accounts:invitation", "accounts:api-key", "audit:proof", "audit:log-export", "audit:receipt", "forms:take", "forms:preview", "forms:withdraw", "forms:download", "forms:revoke",
     "accounts:sso_domain", "comms:webhook_act", "comms:webhook_resend", "billing:buy", "billing:portal", "ai:summary",
     "forms:export", "forms:discard",
 }  # fmt: skip
@@ -78,13 +79,23 @@ def _webhook() -> dict[str, Any]:
     return {"pk": found.pk}
 
 
+def _view() -> dict[str, Any]:
+    """A saved view of the owner's."""
+    person = Member.objects.get(user__email="owner@acme.example").pk
+    made, _ = SavedView.objects.get_or_create(person=person, name="Refused", defaults={"query": "outcome=refused"})
+    return {"pk": made.pk}
+
+
 EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
+    "audit:view": _view,
     "comms:webhook": _webhook,
     "accounts:team": lambda: {"pk": Team.objects.latest("created_at").pk},
     "accounts:leave": _member,
     "accounts:sso_connection": _provider,
     "forms:form": lambda: SLUG,
     "forms:access": lambda: SLUG,
+    "forms:form_trail": lambda: SLUG,
+    "forms:submission_trail": _sent,
     "forms:delete": lambda: SLUG,
     "forms:edit": lambda: SLUG,
     "forms:fill": lambda: SLUG,

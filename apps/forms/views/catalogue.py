@@ -18,7 +18,7 @@ from apps.tenants.pages import PageRequest, page, refusal_on, turl
 from apps.tenants.refusals import Invalid, Refused, flatten
 
 from .. import actions
-from ..access import capabilities, demand
+from ..access import capabilities, demand, may_read_trail
 from ..inputs import FormInput
 from ..models import Form, Submission
 from .access import public_url
@@ -62,6 +62,7 @@ def form(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
     context = {
         "form": found,
         "may": may,
+        "has_trail": may_read_trail(found, request.member),
         "public_url": public_url(found),
         "fault": fault,
         "faults": list(flatten(fault.errors)) if isinstance(fault, Invalid) else [],

@@ -1,0 +1,67 @@
+"""Saved views of the log: a name for some filters, of one person in one tenant. Nobody else sees or changes them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django import forms
+from django.db import IntegrityError, transaction
+from django.http import Http404
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.tenants.refusals import Refused
+
+from .filters import EntryFilter
+from .models import SavedView
+
+MOST = 30
+
+
+class NameInput(forms.Form):
+    """What a view is called."""
+
+    name = forms.CharField(label=gettext_lazy("Name of the view"), max_length=80)
+
+
+def mine(person: UUID) -> list[SavedView]:
+    """One person's views by name."""
+    return list(SavedView.objects.filter(person=person).order_by("name"))
+
+
+def one_of_mine(person: UUID, pk: UUID) -> SavedView:
+    """One of the person's own views. Raises Http404."""
+    found = SavedView.objects.filter(person=person, pk=pk).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def save_view(name: str, asked: EntryFilter, *, by: UUID) -> SavedView:
+    """Keep filters under a name. Raises Refused where they name nothing, the name is taken, or there are too many."""
+    if not asked.asked:
+        raise Refused(_("Choose a filter first: a view of everything is the log itself."))
+    if SavedView.objects.filter(person=by).count() >= MOST:
+        raise Refused(_("You have %(n)s views already; delete one first.") % {"n": MOST})
+    return _named(SavedView(person=by, query=urlencode(asked.asked)), name)
+
+
+def rename_view(view: SavedView, name: str) -> SavedView:
+    """Give a view another name. Raises Refused where it is taken."""
+    return _named(view, name)
+
+
+def delete_view(view: SavedView) -> None:
+    """Forget a view."""
+    view.delete()
+
+
+def _named(view: SavedView, name: str) -> SavedView:
+    view.name = name
+    try:
+        with transaction.atomic():
+            view.save()
+    except IntegrityError:
+        raise Refused(_("You have a view of this name already.")) from None
+    return view
