@@ -1,13 +1,16 @@
-"""Second factors are stored encrypted: their part in a change of keys."""
+"""Second factors and signing keys are stored encrypted: their part in a change of keys."""
 
 from __future__ import annotations
 
 from allauth.mfa.models import Authenticator
 from django.db import transaction
+from django.db.models import QuerySet
 
 from apps.tenants.context import NOBODY, tenant_context
 from apps.tenants.encryption import is_current, key_of, seal, unseal
 
+from . import signing_keys
+from .models import SigningKey
 from .second_factor import PURPOSE
 
 
@@ -28,3 +31,26 @@ def reseal_factors() -> int:
                 row.save(update_fields=["data"])
                 count += 1
     return count
+
+
+def signing_key_names() -> set[str]:
+    """The keys that signing keys need; rows of earlier versions need none of these, but the installation's secret."""
+    with tenant_context(NOBODY):
+        return {name for name in map(key_of, _signing_rows().values_list("sealed", flat=True)) if name}
+
+
+def reseal_signing_keys() -> int:
+    """Seal private parts by the newest key, those of earlier versions too; how many were not."""
+    count = 0
+    with tenant_context(NOBODY), transaction.atomic():
+        for row in _signing_rows().select_for_update():
+            if not is_current(row.sealed):
+                row.sealed = signing_keys.sealed(signing_keys.opened(row.sealed))
+                row.save(update_fields=["sealed"])
+                count += 1
+    signing_keys.forget()
+    return count
+
+
+def _signing_rows() -> QuerySet[SigningKey]:
+    return SigningKey.objects.exclude(sealed="")

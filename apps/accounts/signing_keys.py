@@ -1,7 +1,8 @@
 """The keys that sign access tokens, and when each of them counts.
 
 The first is the one of the environment. `rotate_signing_key` adds others to the database, private parts sealed by the
-installation's secret. A new key is published at once and signs only after every cache of the key set has run out; the
+installation's encryption keys (`apps.tenants.encryption`); rows of earlier versions, sealed by its secret, still open
+until `rotate_encryption_key` has sealed them anew. A new key is published at once and signs only after every cache of the key set has run out; the
 one before it verifies until the last token that it signed has expired.
 """
 
@@ -23,6 +24,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.tenants import clock
+from apps.tenants.encryption import VERSION, Unreadable, seal, unseal
 
 from .keys import sealer
 from .models import SigningKey
@@ -47,10 +49,10 @@ class Key:
 
     @property
     def private(self) -> Ed25519PrivateKey:
-        """The private part. Raises ImproperlyConfigured where the installation's secret does not open it."""
+        """The private part. Raises ImproperlyConfigured where no key of the installation opens it."""
         if not self.sealed:
             return environment_key()
-        return _opened(self.sealed, settings.SECRET_KEY)
+        return _private(self.sealed)
 
 
 @dataclass(frozen=True)
@@ -156,10 +158,22 @@ def _loaded(pem: str) -> Ed25519PrivateKey:
     return key
 
 
+def sealed(private: bytes) -> str:
+    """The private part as it is stored, by the newest key."""
+    return seal(PURPOSE, base64.b64encode(private).decode())
+
+
+def opened(stored: str) -> bytes:
+    """The private part. Raises Unreadable, InvalidToken for a row of an earlier version."""
+    if stored.startswith(f"{VERSION}:"):
+        return base64.b64decode(unseal(PURPOSE, stored))
+    return sealer(PURPOSE).decrypt(stored.encode())
+
+
 @lru_cache(maxsize=8)
-def _opened(sealed: str, secret: str) -> Ed25519PrivateKey:
+def _private(stored: str) -> Ed25519PrivateKey:
     try:
-        return Ed25519PrivateKey.from_private_bytes(sealer(PURPOSE).decrypt(sealed.encode()))
-    except InvalidToken:
-        message = "The signing key was sealed by another ORKESTRA_SECRET_KEY: run manage.py rotate_signing_key --now."
+        return Ed25519PrivateKey.from_private_bytes(opened(stored))
+    except (Unreadable, InvalidToken):
+        message = "A key that sealed this signing key is gone: run manage.py rotate_signing_key --now."
         raise ImproperlyConfigured(message) from None

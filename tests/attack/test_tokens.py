@@ -21,6 +21,7 @@ from django.db import connections
 from rest_framework.test import APIClient
 
 from apps.accounts import signing_keys
+from apps.accounts.keys import sealer
 from apps.accounts.models import SigningKey, TokenFamily
 from apps.audit.models import Entry
 from apps.comms.models import OutboxMessage
@@ -292,3 +293,18 @@ def test_private_keys_are_sealed(rotation):
         (sealed,) = connection.execute("SELECT sealed FROM accounts_signingkey WHERE sealed <> ''").fetchone()
     assert base64.b64encode(private).decode() not in sealed
     assert private.hex() not in sealed
+    assert sealed.startswith("v1:")  # by the keys that `rotate_encryption_key` changes
+
+
+def test_a_key_that_an_earlier_version_sealed_still_signs_and_is_sealed_anew(api, acme, rotation):
+    rotation("--now")
+    row = SigningKey.objects.latest("created_at")
+    row.sealed = sealer(signing_keys.PURPOSE).encrypt(signing_keys.opened(row.sealed)).decode()
+    row.save(update_fields=["sealed"])
+    signing_keys.forget()
+    assert call(obtain(api, acme.editor, acme)["access"]).status_code == 200
+    assert reseal_signing_keys() == 1
+    assert reseal_signing_keys() == 0
+    row.refresh_from_db()
+    assert row.sealed.startswith("v1:")
+    assert call(obtain(api, acme.editor, acme)["access"]).status_code == 200

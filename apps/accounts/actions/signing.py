@@ -12,7 +12,6 @@ from apps.tenants.context import as_system
 from apps.tenants.models import PLATFORM_TENANT_ID
 
 from .. import signing_keys
-from ..keys import sealer
 from ..models import SigningKey
 
 
@@ -30,7 +29,7 @@ def rotate_signing_key(*, at_once: bool = False) -> SigningKey:
         made = SigningKey.objects.create(
             kid=signing_keys.kid_of(private.public_key()),
             public=_raw(private.public_key()),
-            sealed=sealer(signing_keys.PURPOSE).encrypt(private.private_bytes_raw()).decode(),
+            sealed=signing_keys.sealed(private.private_bytes_raw()),
             signs_from=now if at_once else now + signing_keys.CACHED,
         )
         record("signing_key.rotated", facts={"kid": made.kid, "at_once": at_once})
