@@ -13,6 +13,7 @@ from django.core.management import call_command
 from apps.accounts import actions
 from apps.accounts.models import Member, Team, User
 from apps.accounts.rules import Role
+from apps.tenants import clock
 from apps.tenants.context import TenantContext, tenant_context
 from apps.tenants.models import Tenant
 
@@ -28,6 +29,8 @@ def acting_as(member: Member) -> AbstractContextManager[TenantContext]:
             member=member.pk,
             permissions=member.permissions,
             credential="session",
+            auth_time=clock.now(),
+            amr=("pwd",),
             request_id=f"test-{uuid4()}",
         )
     )

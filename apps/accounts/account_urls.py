@@ -6,8 +6,6 @@ from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as passkeys
 from django.urls import path, re_path
 
-from apps.tenants.freshness import fresh
-
 from . import factor_views
 from .views import reset_password
 
@@ -17,14 +15,14 @@ urlpatterns = [
     path("2fa/", second.index, name="mfa_index"),
     path("2fa/authenticate/", second.authenticate, name="mfa_authenticate"),
     path("2fa/reauthenticate/", second.reauthenticate, name="mfa_reauthenticate"),
-    path("2fa/totp/activate/", fresh(totp.activate_totp), name="mfa_activate_totp"),
-    path("2fa/totp/deactivate/", fresh(totp.deactivate_totp), name="mfa_deactivate_totp"),
+    path("2fa/totp/activate/", totp.activate_totp, name="mfa_activate_totp"),
+    path("2fa/totp/deactivate/", totp.deactivate_totp, name="mfa_deactivate_totp"),
     path("2fa/recovery-codes/", factor_views.recovery_codes, name="mfa_view_recovery_codes"),
     path("2fa/recovery-codes/generate/", factor_views.new_recovery_codes, name="mfa_generate_recovery_codes"),
     path("2fa/webauthn/", passkeys.list_webauthn, name="mfa_list_webauthn"),
-    path("2fa/webauthn/add/", fresh(passkeys.add_webauthn), name="mfa_add_webauthn"),
+    path("2fa/webauthn/add/", passkeys.add_webauthn, name="mfa_add_webauthn"),
     path("2fa/webauthn/reauthenticate/", passkeys.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),
-    path("2fa/webauthn/keys/<int:pk>/remove/", fresh(passkeys.remove_webauthn), name="mfa_remove_webauthn"),
+    path("2fa/webauthn/keys/<int:pk>/remove/", passkeys.remove_webauthn, name="mfa_remove_webauthn"),
     path("logout/", views.logout, name="account_logout"),
     path("password/change/", views.password_change, name="account_change_password"),
     path("password/reset/", reset_password, name="account_reset_password"),

@@ -12,6 +12,7 @@ from allauth.account.signals import password_changed, password_reset
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added, authenticator_removed
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 
@@ -74,6 +75,8 @@ class AccountAdapter(DefaultAccountAdapter):
             return
         link = str(context["password_reset_url"])
         user: User = context["user"]
+        if user.is_service:
+            return
         with as_system(PLATFORM_TENANT_ID):
             queue_mail(
                 to=email,
@@ -115,7 +118,9 @@ def record_factor(sender: Any, request: HttpRequest, user: User, authenticator: 
     """Enrolling has shown it; the first factor brings recovery codes, which the next page shows once."""
     second_factor.note_enrolment(authenticator)
     record_authentication(request, user, method="mfa", type=str(authenticator.type), reauthenticated=True)
-    actions.factor_changed(user, "factor.added", {"kind": str(authenticator.type)})
+    with transaction.atomic():
+        actions.factor_changed(user, "factor.added", {"kind": str(authenticator.type)})
+        actions.tell_factor_added(user, str(authenticator.type), row=authenticator.pk)
     if not second_factor.codes_left(user):
         request.session[MADE] = second_factor.new_codes(user)
 
@@ -125,6 +130,11 @@ def record_factor_gone(
     sender: Any, request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
 ) -> None:
     """Without any factor there is nothing to recover."""
-    actions.factor_changed(user, "factor.removed", {"kind": str(authenticator.type)})
+    with transaction.atomic():
+        actions.factor_changed(user, "factor.removed", {"kind": str(authenticator.type)})
+        # Its row is gone and has no number any more; the moment it was made tells it from others.
+        actions.tell_factor_removed(
+            user, str(authenticator.type), row=f"{user.pk}:{authenticator.created_at.timestamp()}"
+        )
     if not second_factor.has_one(user):
         second_factor.end_codes(user)

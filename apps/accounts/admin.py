@@ -47,7 +47,7 @@ class SupportVisitAdmin(LookOnly):
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Ask for tenant and reason; then the tenant's home."""
-        require_fresh()
+        require_fresh("support.enter")
         asked = SupportInput(request.POST or None, initial={"tenant": request.GET.get("tenant", "")})
         if request.method == "POST" and asked.is_valid():
             with refusal_on(asked):

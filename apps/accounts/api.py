@@ -62,7 +62,7 @@ class TokenView(PublicView):
         """Exchange an e-mail address and a password for a pair of tokens."""
         asked = TokenRequestSerializer.checked(request)
         user = _authenticate(request, asked["email"], asked["password"])
-        amr = second_factor.demand(user, asked.get("otp", ""))
+        amr = _second_factor(user, asked.get("otp", ""))
         tenant = _tenant_of(user, asked["tenant"], amr) if asked.get("tenant") else None
         if tenant is None and not user.is_platform_admin:
             demands.refuse_password(memberships(user.pk))
@@ -76,6 +76,16 @@ def _authenticate(request: Request, email: str, password: str) -> User:
     if not isinstance(user, User) or not user.is_active:
         raise NotSignedIn("The e-mail address and the password do not match.", code="wrong_credentials")
     return user
+
+
+def _second_factor(user: User, code: str) -> str:
+    """The `amr` that the code brings. Raises NotSignedIn, and records a wrong code; TooMany."""
+    try:
+        return second_factor.demand(user, code)
+    except NotSignedIn:
+        if code:
+            actions.factor_refused(user, "code")
+        raise
 
 
 def _tenant_of(user: User, slug: str, amr: str) -> UUID:

@@ -27,9 +27,18 @@ ACTIONS = {
         _("Revoked a refresh token"), _("A refresh token and the access tokens made with it have ended.")
     ),
     "api_key.created": Act(
-        _("Made an API key"), _("A key that acts for its member within its scopes."), ("scopes", "days")
+        _("Made an API key"), _("A key that acts for its member within its scopes."), ("scopes", "days", "for")
     ),
     "api_key.revoked": Act(_("Ended an API key"), _("The key opens nothing any more.")),
+    "service_account.created": Act(
+        _("Made a service account"), _("A program has an account of its own, without a person."), ("role",)
+    ),
+    "service_account.changed": Act(
+        _("Changed a service account"), _("A service account has another role."), ("role", "before")
+    ),
+    "service_account.switched": Act(
+        _("Switched a service account off or on"), _("Off ends its keys at once; on brings none back."), ("on",)
+    ),
     "limit.passed": Act(
         _("Refused further tries"),
         _("Too many tries in a time; further ones are refused. Who tried is kept as a hash."),
@@ -73,6 +82,11 @@ ACTIONS = {
     "support.left": Act(_("A Super Admin left this tenant"), _("A support visit ended before its time."), ("visitor",)),
     "factor.added": Act(_("Set up a second factor"), _("Signing in asks for it from now on."), ("kind",)),
     "factor.removed": Act(_("Gave up a second factor"), _("Signing in asks for it no more."), ("kind",)),
+    "factor.refused": Act(
+        _("Second factor refused"),
+        _("After the right password came a wrong or used code, or a wrong passkey."),
+        ("kind",),
+    ),
     "factor.codes_made": Act(_("Made new recovery codes"), _("The old recovery codes open nothing any more.")),
     "factor.required": Act(
         _("Changed whether a second factor is required"),

@@ -26,6 +26,7 @@ class Rule:
     door: Door
     methods: frozenset[str] = frozenset()
     most_bytes: int | None = None
+    fresh: str = ""  # the dangerous act that every page behind it belongs to
 
 
 API_DOORS = frozenset({Door.PERSON_API, Door.PLATFORM_API, Door.TENANT_API})
@@ -34,8 +35,10 @@ PAGE = frozenset({"GET", "HEAD", "POST"})
 API = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE"})
 
 
-def _rule(pattern: str, door: Door, *methods: str, most_bytes: int | None = None) -> Rule:
-    return Rule(re.compile(pattern), door, frozenset(methods) or (API if door in API_DOORS else PAGE), most_bytes)
+def _rule(pattern: str, door: Door, *methods: str, most_bytes: int | None = None, fresh: str = "") -> Rule:
+    return Rule(
+        re.compile(pattern), door, frozenset(methods) or (API if door in API_DOORS else PAGE), most_bytes, fresh
+    )
 
 
 PUBLIC_FORM_MAX_BYTES = 25 * 1024 * 1024
@@ -61,8 +64,12 @@ RULES: tuple[Rule, ...] = (
     _rule(r"/account/support/leave/\Z", Door.PERSON_PAGE, "POST"),
     _rule(r"/account/(logout|start|again|sessions|password/change|reauthenticate)/\Z", Door.PERSON_PAGE),
     _rule(
-        r"/account/2fa/((reauthenticate|totp/activate|totp/deactivate|recovery-codes|recovery-codes/generate|webauthn|"
-        r"webauthn/add|webauthn/reauthenticate|webauthn/keys/[0-9a-f-]+/remove)/)?\Z",
+        r"/account/2fa/(totp/(de)?activate|recovery-codes(/generate)?|webauthn/add|webauthn/keys/[0-9a-f-]+/remove)/\Z",
+        Door.PERSON_PAGE,
+        fresh="factor.change",
+    ),
+    _rule(
+        r"/account/2fa/((reauthenticate|webauthn|webauthn/reauthenticate)/)?\Z",
         Door.PERSON_PAGE,
     ),
     # Forms that a tenant opened to anyone: the address names tenant and form, and nobody's identity is looked at.

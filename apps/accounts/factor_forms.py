@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 from allauth.account.internal.flows.login import record_authentication
 from allauth.core import context
+from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn.forms import AuthenticateWebAuthnForm
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from . import second_factor
-from .limits import TooMany
+from . import actions, limits, second_factor
 
 
 class CodeForm(forms.Form):
@@ -24,12 +25,11 @@ class CodeForm(forms.Form):
         super().__init__(*args, **kwargs)
 
     def clean_code(self) -> str:
+        """The code, if it is good. Raises TooMany, which is answered with 429 whatever else was typed."""
         code = str(self.cleaned_data["code"])
-        try:
-            self.kind = second_factor.verify(self.user, code)
-        except TooMany as refused:
-            raise forms.ValidationError(str(refused.detail)) from None
+        self.kind = second_factor.verify(self.user, code)
         if self.kind is None:
+            actions.factor_refused(self.user, "code")
             raise forms.ValidationError(_("That code is wrong, or was used already."))
         return code
 
@@ -42,3 +42,24 @@ class CodeForm(forms.Form):
 
 class CodeAgainForm(CodeForm):
     is_again = True
+
+
+class PasskeyForm(AuthenticateWebAuthnForm):  # type: ignore[misc]
+    """A passkey; wrong ones count as wrong codes do, in the same budget."""
+
+    def clean_credential(self) -> Authenticator:
+        """The passkey that answered. Raises TooMany."""
+        subject = str(self.user.pk)
+        limits.spend(limits.SECOND_FACTOR_GUESSES, subject)
+        try:
+            found: Authenticator = super().clean_credential()
+        except (forms.ValidationError, KeyError, TypeError, ValueError, AttributeError):
+            # The library lets what is no passkey at all through to its parser, which raises as it likes.
+            actions.factor_refused(self.user, "passkey")
+            raise forms.ValidationError(_("That passkey did not fit.")) from None
+        limits.give_back(limits.SECOND_FACTOR_GUESSES, subject)
+        return found
+
+
+class PasskeyAgainForm(PasskeyForm):
+    reauthenticated = True

@@ -14,13 +14,12 @@ from django.utils.translation import gettext_lazy
 
 from apps.tenants import clock
 from apps.tenants.context import current, require
-from apps.tenants.freshness import require_fresh
+from apps.tenants.freshness import SHOWN, require_fresh
 from apps.tenants.pages import PageRequest, turl
 from apps.tenants.refusals import Refused
 
 from . import actions, second_factor
 from .models import Member
-from .rules import SHOWN
 
 DAYS = [
     ("", gettext_lazy("No: each person decides")),
@@ -55,7 +54,7 @@ def change(request: PageRequest, tenant: str) -> HttpResponse:
     """POST says from when on; it is in force at each member's next request after that."""
     require("settings.write")
     require("members.write")
-    require_fresh()
+    require_fresh("factor.require")
     asked = FactorPolicyInput(request.POST)
     try:
         if asked.is_valid():

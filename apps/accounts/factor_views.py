@@ -5,8 +5,6 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from apps.tenants.freshness import require_fresh
-
 from . import actions, second_factor
 from .models import User
 
@@ -15,7 +13,6 @@ MADE = "orkestra_recovery_codes"
 
 def recovery_codes(request: HttpRequest) -> HttpResponse:
     """The codes that were just made, once; else how many are left."""
-    require_fresh()
     user: User = request.user  # type: ignore[assignment]
     if not second_factor.has_one(user):
         return redirect("mfa_index")
@@ -25,7 +22,6 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
 
 def new_recovery_codes(request: HttpRequest) -> HttpResponse:
     """POST makes ten new ones; the old ones end at once."""
-    require_fresh()
     user: User = request.user  # type: ignore[assignment]
     if not second_factor.has_one(user):
         return redirect("mfa_index")

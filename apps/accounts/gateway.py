@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from apps.tenants.caller import Caller, called_by
 from apps.tenants.context import TenantContext, current, tenant_context
-from apps.tenants.freshness import NotFresh
+from apps.tenants.freshness import SHOWN, NotFresh, require_fresh
 from apps.tenants.refusals import Forbidden, NotFound, NotSignedIn, Problem, TooLarge
 from apps.tenants.security_events import Kind, security_event_now_and_then
 from apps.tenants.slots import slots
@@ -29,7 +29,6 @@ from .devices import device_of
 from .doors import CLOSED, TENANT_PATH, Door, Rule, is_api, rule_of
 from .models import Member, SupportVisit, User
 from .revocation import refuse_revoked
-from .rules import SHOWN
 from .sso import demands
 from .sso import session as sso
 
@@ -60,8 +59,11 @@ class Gateway:
         request.context = context  # type: ignore[attr-defined]
         with tenant_context(context):
             try:
+                ask_again_where_dangerous(request)
                 for gate in slots.gates:
                     gate.run(request, context)
+            except NotFresh:
+                return step_up.ask_again(request)
             except Problem as problem:
                 return problem_answer(request, problem)
             response = self.get_response(request)
@@ -74,6 +76,13 @@ class Gateway:
         if isinstance(error, NotFresh) and not is_api(request.path_info):
             return step_up.ask_again(request)
         return problem_answer(request, error) if isinstance(error, Problem) else None
+
+
+def ask_again_where_dangerous(request: HttpRequest) -> None:
+    """Pages of a library's own that belong to a dangerous act ask by their door. Raises NotFresh."""
+    rule = rule_of(request.path_info)
+    if rule is not None and rule.fresh:
+        require_fresh(rule.fresh)
 
 
 def identify(request: HttpRequest) -> TenantContext:
@@ -115,7 +124,7 @@ class MethodNotAllowed(Problem):
 
 def _by_session(request: HttpRequest, door: Door) -> TenantContext:
     user: User | AnonymousUser = request.user  # type: ignore[assignment]
-    if not isinstance(user, User) or not user.is_active:
+    if not isinstance(user, User) or not user.is_active or user.is_service:
         raise NotSignedIn()
     sessions.touch(request)
     auth_time, amr = step_up.authentication_of(request, user)
@@ -158,7 +167,7 @@ def _by_token(request: HttpRequest, door: Door) -> TenantContext:
         raise NotFound()
     if claims.tenant is not None:
         return _as_member(request, person, pk=claims.tenant)
-    user = User.objects.filter(pk=claims.user, is_active=True).first()
+    user = User.objects.filter(pk=claims.user, is_active=True, is_service=False).first()
     if user is None:
         raise NotSignedIn()
     request.user = user
@@ -231,6 +240,8 @@ def _as_member(request: HttpRequest, person: TenantContext, **tenant: Any) -> Te
         member = memberships.filter(**{f"tenant__{key}": value for key, value in tenant.items()}).first()
     if member is None:
         raise NotFound() if person.credential == "session" else NotSignedIn()
+    if member.is_service and person.credential != "api_key":
+        raise NotSignedIn()
     limited_to = None
     if person.credential == "session":
         sso.refuse_beyond(request, member.user, member.tenant_id)
@@ -248,4 +259,5 @@ def _as_member(request: HttpRequest, person: TenantContext, **tenant: Any) -> Te
         amr=person.amr,
         credential=person.credential,
         request_id=person.request_id,
+        is_service=member.is_service,
     )

@@ -32,13 +32,26 @@ class ApiKeyInput(forms.Form):
     """What a new key is for, what it may do, and for how long."""
 
     name = forms.CharField(label=_("What is it for?"), max_length=100)
+    account = forms.ModelChoiceField(
+        label=_("It acts as"), queryset=Member._base_manager.none(), required=False, empty_label=_("me")
+    )
     scopes = forms.MultipleChoiceField(label=_("It may"), widget=forms.CheckboxSelectMultiple)
     days = forms.IntegerField(label=_("Days until it ends"), min_value=1, max_value=365, initial=90)
 
-    def __init__(self, *args: Any, held: frozenset[str], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, held: frozenset[str], accounts: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["account"].queryset = accounts  # type: ignore[attr-defined]
         choices = [(name, title) for name, title in PERMISSIONS.items() if name in held]
         self.fields["scopes"].choices = choices  # type: ignore[attr-defined]
+
+
+class ServiceAccountInput(forms.Form):
+    """A program's own account: a name and a role."""
+
+    name = forms.CharField(label=_("Name"), max_length=100)
+    role = forms.ChoiceField(
+        label=_("Role"), choices=[(role.value, role.label) for role in (Role.MEMBER, Role.VIEWER)], initial=Role.MEMBER
+    )
 
 
 class LeavingInput(forms.Form):

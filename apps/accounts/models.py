@@ -17,7 +17,7 @@ from apps.tenants import clock
 from apps.tenants.ids import new_id
 from apps.tenants.models import Tenant, TenantForeignKey, TenantManager, TenantModel, TenantQuerySet
 
-from .rules import Role, permissions_of
+from .rules import FOR_PEOPLE, Role, permissions_of
 
 
 class UserManager(BaseUserManager["User"]):
@@ -44,6 +44,7 @@ class User(AbstractBaseUser):
     name = models.CharField(_("name"), max_length=200)
     is_active = models.BooleanField(_("active"), default=True)
     is_platform_admin = models.BooleanField(_("Super Admin"), default=False)
+    is_service = models.BooleanField(_("service account"), default=False)
     created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
 
     objects = UserManager()
@@ -51,6 +52,13 @@ class User(AbstractBaseUser):
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
+        constraints = [
+            # Django writes a password that opens nothing as "!" and random letters.
+            models.CheckConstraint(
+                condition=models.Q(is_service=False) | models.Q(("password__startswith", "!"), is_platform_admin=False),
+                name="accounts_user_service_has_no_password",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name or self.email
@@ -72,6 +80,10 @@ class MemberQuerySet(TenantQuerySet["Member"]):
     def active(self) -> Self:
         """Members who may act: neither they nor their user is switched off."""
         return self.filter(is_active=True, user__is_active=True)
+
+    def people(self) -> Self:
+        """Active members behind whom a person stands: service accounts never own alone, take over or decide."""
+        return self.active().filter(is_service=False)
 
     def in_team(self, team: UUID | str) -> Self:
         """Members of one team."""
@@ -101,6 +113,7 @@ class Member(TenantModel):
     user = models.ForeignKey(User, models.PROTECT, related_name="+")
     role = models.CharField(_("role"), max_length=16, choices=Role.choices)
     is_active = models.BooleanField(_("active"), default=True)
+    is_service = models.BooleanField(_("service account"), default=False)
     is_break_glass = models.BooleanField(_("may sign in past the provider"), default=False)
     joined_at = models.DateTimeField(_("joined"), default=clock.now, editable=False)
 
@@ -110,14 +123,20 @@ class Member(TenantModel):
     class Meta:
         verbose_name = _("member")
         verbose_name_plural = _("members")
-        constraints = [models.UniqueConstraint(fields=["tenant", "user"], name="accounts_member_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "user"], name="accounts_member_once"),
+            models.CheckConstraint(
+                condition=models.Q(is_service=False) | ~models.Q(role=Role.OWNER),
+                name="accounts_member_service_owns_nothing",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
 
     @property
     def name(self) -> str:
-        return str(self.user)
+        return _("%(name)s (service account)") % {"name": self.user} if self.is_service else str(self.user)
 
     @property
     def email(self) -> str:
@@ -125,8 +144,8 @@ class Member(TenantModel):
 
     @property
     def permissions(self) -> frozenset[str]:
-        """What the role may do at most."""
-        return permissions_of(self.role)
+        """What the role may do at most; a service account never decides."""
+        return permissions_of(self.role) - (FOR_PEOPLE if self.is_service else frozenset())
 
     @property
     def can_act(self) -> bool:

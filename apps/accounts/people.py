@@ -30,8 +30,8 @@ def actors() -> list[tuple[UUID, str]]:
 
 
 def seats_taken() -> dict[str, int]:
-    """Active members of the tenant in force."""
-    return {"": Member.objects.filter(is_active=True).count()}
+    """Active members of the tenant in force; service accounts take no seat."""
+    return {"": Member.objects.filter(is_active=True, is_service=False).count()}
 
 
 def seats_kept() -> dict[str, int]:

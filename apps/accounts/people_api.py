@@ -20,6 +20,7 @@ from apps.tenants.refusals import Invalid
 from . import actions
 from .models import ApiKey, Invitation, Member, Team
 from .rules import PERMISSIONS, Role
+from .service_accounts_api import ServiceAccountViewSet, service_account
 
 
 class MemberSerializer(serializers.ModelSerializer[Member]):
@@ -96,10 +97,13 @@ class ApiKeyInputSerializer(CheckedSerializer):
     name = serializers.CharField(max_length=100)
     scopes = serializers.ListField(child=serializers.ChoiceField(choices=list(PERMISSIONS)), max_length=50)
     days = serializers.IntegerField(min_value=1, max_value=365, default=90, help_text="until it ends")
+    service_account = serializers.UUIDField(
+        required=False, help_text="whom it acts as; without it, the person who makes it"
+    )
 
 
 class ApiKeyViewSet(TenantViewSet[ApiKey]):
-    """Keys that are alive; each acts as the member who made it, within its scopes."""
+    """Keys that are alive; each acts as the member who made it or a service account, within its scopes."""
 
     serializer_class = ApiKeySerializer
     needs = dict.fromkeys(["list", "retrieve", "create", "destroy"], "api_keys.write")
@@ -111,6 +115,9 @@ class ApiKeyViewSet(TenantViewSet[ApiKey]):
     def create(self, request: Request) -> Response:
         """Make a key. Needs a sign-in within the last five minutes; the key is in this answer and nowhere else."""
         asked = ApiKeyInputSerializer.checked(request)
+        account = asked.pop("service_account", None)
+        if account is not None:
+            asked["account"] = service_account(account)
         made, text = actions.create_api_key(by=self.request.member, **asked)
         return Response({**ApiKeySerializer(made).data, "key": text}, status=201)
 
@@ -131,7 +138,7 @@ class MemberViewSet(ReadOnlyTenantViewSet[Member]):
     }  # fmt: skip
 
     def rows(self) -> Any:
-        return Member.objects.select_related("user", "tenant")
+        return Member.objects.filter(is_service=False).select_related("user", "tenant")
 
     @extend_schema(request=MemberChangeSerializer, responses=MemberSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -170,7 +177,7 @@ class MemberViewSet(ReadOnlyTenantViewSet[Member]):
 def _member(pk: Any) -> Member:
     """An active member by a name in what was sent. Raises Invalid."""
     try:
-        found = Member.objects.active().select_related("user", "tenant").filter(pk=UUID(str(pk))).first()
+        found = Member.objects.people().select_related("user", "tenant").filter(pk=UUID(str(pk))).first()
     except ValueError:
         found = None
     if found is None:
@@ -241,7 +248,7 @@ class TeamViewSet(TenantViewSet[Team]):
             rows: Any = self.paginate_queryset(Member.objects.in_team(team.pk).select_related("user"))  # type: ignore[arg-type]
             return self.get_paginated_response(MemberSerializer(rows, many=True).data)
         require("teams.write")
-        member = get_object_or_404(Member.objects.active(), pk=SeatSerializer.checked(request)["member"])
+        member = get_object_or_404(Member.objects.people(), pk=SeatSerializer.checked(request)["member"])
         actions.join_team(team, member, by=self.request.member)
         return Response(MemberSerializer(member).data, status=201)
 
@@ -257,6 +264,7 @@ class TeamViewSet(TenantViewSet[Team]):
 
 routes: list[tuple[str, Any, str]] = [
     ("members", MemberViewSet, "member"),
+    ("service-accounts", ServiceAccountViewSet, "service-account"),
     ("api-keys", ApiKeyViewSet, "api-key"),
     ("invitations", InvitationViewSet, "invitation"),
     ("teams", TeamViewSet, "team"),

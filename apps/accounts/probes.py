@@ -16,13 +16,15 @@ from fido2.webauthn import PublicKeyCredentialRpEntity, UserVerificationRequirem
 
 from apps.tenants import clock
 from apps.tenants.context import NOBODY, current, tenant_context
+from apps.tenants.freshness import DANGEROUS, FRESH_FOR, NotFresh, require_fresh
 from apps.tenants.ids import new_id
+from apps.tenants.refusals import Forbidden
 from apps.tenants.slots import Finding
 
 from . import limits, revocation
 from . import second_factor as second_factor_adapter
 from .models import ApiKey, BrowserSession, Kept, Member, RecoveryCode, Revocation, RevokedKind
-from .rules import MATRIX, PERMISSIONS, Role
+from .rules import FOR_PEOPLE, MATRIX, PERMISSIONS, Role
 from .second_factor import SecondFactorAdapter
 from .tokens import Claims
 
@@ -136,6 +138,34 @@ def api_keys() -> Finding:
     bad = [key for key in keys if len(key.secret_sha256) != 32 or not set(key.scopes) <= set(PERMISSIONS)]
     bad += [key for key in keys if key.expires_at - key.created_at > timedelta(days=366)]
     return Finding(not bad, _("%(n)s keys are alive, all hashed, scoped and ending.") % {"n": len(keys)})
+
+
+def service_accounts() -> Finding:
+    """None of the tenant in force has a password, a session, an owner's role or what takes a person."""
+    if current().tenant is None:
+        return Finding(True, _("Service accounts lie behind the wall; each tenant's page looks at its own."))
+    accounts = list(Member.objects.filter(is_service=True).select_related("user"))
+    bad = [one for one in accounts if one.user.has_usable_password() or one.role == Role.OWNER]
+    bad += [one for one in accounts if not one.user.is_service or FOR_PEOPLE & one.permissions]
+    with tenant_context(NOBODY):
+        sessions = BrowserSession.objects.filter(user_id__in=[one.user_id for one in accounts]).count()
+    text = _("%(n)s service accounts: none has a password, a session, an owner's role or a say.")
+    return Finding(not bad and not sessions, text % {"n": len(accounts)})
+
+
+def step_up() -> Finding:
+    """An old sign-in is refused for every act of the list, and so is an API key."""
+    old = replace(current(), user=UUID(int=0), credential="jwt", auth_time=clock.now() - 2 * FRESH_FOR)
+    passed = []
+    for act in DANGEROUS:
+        for acting, refusal in ((old, NotFresh), (replace(old, credential="api_key"), Forbidden)):
+            try:
+                with tenant_context(acting):
+                    require_fresh(act)
+                passed.append(act)
+            except refusal:
+                pass
+    return Finding(not passed, _("%(n)s acts asked for a fresh sign-in, and took no key.") % {"n": len(DANGEROUS)})
 
 
 def roles() -> Finding:

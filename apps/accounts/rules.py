@@ -45,13 +45,12 @@ OWNER = MEMBER | {
     "data.export",
 }
 
+# What takes a person, whatever the role says: a service account holds none of it.
+FOR_PEOPLE = frozenset({"tasks.decide"})
+
 MATRIX: dict[Role, frozenset[str]] = {Role.OWNER: OWNER, Role.MEMBER: MEMBER, Role.VIEWER: VIEWER}
 
 
 def permissions_of(role: str) -> frozenset[str]:
     """What the role may do at most; nothing for a role that is not in the matrix."""
     return MATRIX.get(Role(role), frozenset()) if role in Role.values else frozenset()
-
-
-# `amr` of a session or a token in which a second factor was shown, here or at a provider that is trusted for it.
-SHOWN = frozenset({"otp", "kba", "hwk", "mfa"})

@@ -57,7 +57,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):
         return _("Passkey") if not count else _("Passkey %(n)s") % {"n": count + 1}
 
     def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
-        """Notices go through the outbox; these are not written yet, the audit log has the acts."""
+        """Notices go through the outbox: see `actions.notices`."""
 
 
 def has_one(user: User) -> bool:

@@ -49,7 +49,7 @@ def members(request: PageRequest, tenant: str) -> HttpResponse:
 def _members(request: PageRequest, asked: InvitationInput, status: int = 200) -> HttpResponse:
     context = {
         "input": asked,
-        "members": Member.objects.select_related("user").order_by("-is_active", "user__name"),
+        "members": Member.objects.filter(is_service=False).select_related("user").order_by("-is_active", "user__name"),
         "invitations": Invitation.objects.open().select_related("invited_by__user").order_by("-created_at"),
         "roles": Role.choices,
         "may_write": request.context.allows("members.write"),
@@ -60,7 +60,7 @@ def _members(request: PageRequest, asked: InvitationInput, status: int = 200) ->
 def member(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
     """POST changes one member: `do` is role, deactivate or reactivate."""
     require("members.write")
-    found = get_object_or_404(Member.objects.select_related("user", "tenant"), pk=pk)
+    found = get_object_or_404(Member.objects.filter(is_service=False).select_related("user", "tenant"), pk=pk)
     asked = request.POST.get("do", "")
     try:
         if asked == "role":
@@ -82,8 +82,8 @@ def member(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
 def leave(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
     """What depends on a member; POST shuts them out and hands each thing to the person chosen for it."""
     require("members.write")
-    found = get_object_or_404(Member.objects.active().select_related("user", "tenant"), pk=pk)
-    people = Member.objects.active().exclude(pk=pk).select_related("user", "tenant").order_by("user__name")
+    found = get_object_or_404(Member.objects.people().select_related("user", "tenant"), pk=pk)
+    people = Member.objects.people().exclude(pk=pk).select_related("user", "tenant").order_by("user__name")
     sent = request.POST if request.method == "POST" else None
     asked = LeavingInput(sent, ties=actions.ties_of(found), people=people)
     if request.method == "POST" and asked.is_valid():
@@ -128,7 +128,7 @@ def team(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
     require("settings.read")
     found = get_object_or_404(Team, pk=pk)
     inside = Member.objects.in_team(found.pk).select_related("user").order_by("user__name")
-    outside = Member.objects.active().exclude(pk__in=inside.values("pk")).select_related("user").order_by("user__name")
+    outside = Member.objects.people().exclude(pk__in=inside.values("pk")).select_related("user").order_by("user__name")
     asked = SeatInput(request.POST or None, members=outside)
     if request.method == "POST":
         require("teams.write")

@@ -42,7 +42,7 @@ def enter(tenant: Tenant, *, by: User, reason: str) -> SupportVisit:
     Raises NotFresh, Forbidden for anybody but a Super Admin, Refused without a reason, for a tenant without an owner,
     and where a visit would be to oneself.
     """
-    require_fresh()
+    require_fresh("support.enter")
     if not by.is_platform_admin:
         raise Forbidden()
     if len(reason.strip()) < SHORTEST_REASON:

@@ -22,5 +22,7 @@ urlpatterns = [
     path("settings/security/second-factor/", factor_policy.change, name="factor_policy"),
     path("settings/roles/", views.roles, name="roles"),
     path("settings/api-keys/", key_views.api_keys, name="api-keys"),
+    path("settings/api-keys/accounts/", require_POST(key_views.service_accounts), name="service-accounts"),
+    path("settings/api-keys/accounts/<uuid:pk>/", require_POST(key_views.service_account), name="service-account"),
     path("settings/api-keys/<uuid:pk>/", require_POST(key_views.revoke), name="api-key"),
 ]

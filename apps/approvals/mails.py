@@ -93,6 +93,8 @@ def _last_reason(case: Case) -> str:
 
 
 def _send(case: Case, to: Member, template: str, dedupe: str, page: str, **more: str) -> None:
+    if to.is_service:
+        return  # a program has no mailbox; it hears by webhook
     tenant = Tenant.objects.get(pk=current_tenant())
     context = {
         "name": to.name,

@@ -98,7 +98,7 @@ def _actor(acting: TenantContext) -> tuple[str, UUID | None]:
     if acting.credential == "system":
         return "system", None
     if acting.member is not None:
-        return "member", acting.member
+        return "service_account" if acting.is_service else "member", acting.member
     return ("user", acting.user) if acting.user is not None else ("anonymous", None)
 
 

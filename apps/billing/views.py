@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
 from apps.tenants.context import current_tenant, require
-from apps.tenants.freshness import fresh
+from apps.tenants.freshness import require_fresh
 from apps.tenants.pages import PageRequest, page, turl
 from apps.tenants.refusals import NotFound
 from apps.tenants.slots import slots
@@ -51,10 +51,10 @@ def _limits(plan: Plan) -> list[tuple[Measure, int | None]]:
 
 
 @require_safe
-@fresh
 def buy(request: PageRequest, tenant: str, key: str) -> HttpResponse:
     """Lead to Stripe to buy a plan. A link and no form: the policy lets no form lead to another site."""
     require("settings.write")
+    require_fresh("billing.change")
     found = subscription()
     if found is not None and found.stripe_status in payments.LIVE:
         return redirect(turl(request, "billing:portal"))
@@ -66,10 +66,10 @@ def buy(request: PageRequest, tenant: str, key: str) -> HttpResponse:
 
 
 @require_safe
-@fresh
 def portal(request: PageRequest, tenant: str) -> HttpResponse:
     """Lead to Stripe to change or end what was bought."""
     require("settings.write")
+    require_fresh("billing.change")
     found = subscription()
     if found is None or not found.stripe_customer:
         raise NotFound()

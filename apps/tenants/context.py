@@ -37,6 +37,7 @@ class TenantContext:
     request_id: str = ""
     platform: bool = False
     impersonator: UUID | None = None
+    is_service: bool = False
 
     @classmethod
     def system(cls, tenant: UUID | None, request_id: str = "") -> Self:

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from functools import wraps
-from typing import Any, TypeVar, cast
 
 from django.utils.translation import gettext_lazy as _
 
 from . import clock
 from .context import current
-from .refusals import Forbidden, Problem
+from .refusals import Forbidden, Problem, Text
 from .slots import slots
 
 FRESH_FOR = timedelta(minutes=5)
-FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+# `amr` of a session or a token in which a second factor was shown, here or at a provider that is trusted for it.
+SHOWN = frozenset({"otp", "kba", "hwk", "mfa"})
+# Every act that asks again; a test walks the list at the page and at the API.
+DANGEROUS: dict[str, Text] = {
+    "api_key.create": _("Make an API key"),
+    "billing.change": _("Change what is bought"),
+    "export.ask": _("Take all data out"),
+    "factor.change": _("Set up or give up a second factor, or make recovery codes"),
+    "factor.require": _("Say whether members need a second factor"),
+    "form.delete": _("Delete a form"),
+    "form.own": _("Make somebody the owner of a form"),
+    "form.take": _("Take a form that nobody owns"),
+    "invitation.owner": _("Invite somebody as owner"),
+    "role.owner": _("Make a member an owner"),
+    "service_account.change": _("Make a service account, or let it do more"),
+    "sso.change": _("Change single sign-on"),
+    "support.enter": _("Enter a tenant as a Super Admin"),
+    "webhook.create": _("Add a webhook endpoint"),
+    "webhook.move": _("Send a webhook's events to another address"),
+    "webhook.rotate": _("Change a webhook's secret"),
+}
 
 
 class NotFresh(Problem):
@@ -34,11 +51,13 @@ class NotFresh(Problem):
         return f'Bearer realm="orkestra", error="{self.code}", max_age="{self.extra["max_age"]}"'
 
 
-def require_fresh() -> None:
-    """Pass a person who signed in within five minutes, with their second factor where they have one.
+def require_fresh(act: str) -> None:
+    """Pass a person who signed in within five minutes, with their second factor where they have one; for a DANGEROUS act.
 
     Raises NotFresh for anybody else, Forbidden for a key that no person stands behind now. Call it before the act.
     """
+    if act not in DANGEROUS:
+        raise LookupError(f"{act!r} is not on the list of dangerous acts.")
     acting = current()
     if acting.credential == "system":
         return
@@ -47,16 +66,5 @@ def require_fresh() -> None:
     recent = acting.auth_time is not None and clock.now() - acting.auth_time <= FRESH_FOR
     if not recent or acting.user is None:
         raise NotFresh()
-    if len(acting.amr) < 2 and slots.has_second_factor(acting.user):
+    if not SHOWN & set(acting.amr) and slots.has_second_factor(acting.user):
         raise NotFresh()
-
-
-def fresh(function: FunctionT) -> FunctionT:
-    """Decorate a view or a viewset's method: it runs only for a fresh sign-in."""
-
-    @wraps(function)
-    def checked(*args: Any, **kwargs: Any) -> Any:
-        require_fresh()
-        return function(*args, **kwargs)
-
-    return cast(FunctionT, checked)

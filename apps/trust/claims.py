@@ -163,13 +163,38 @@ CLAIMS: tuple[Claim, ...] = (
         "api_keys",
         _("API keys"),
         _(
-            "An API key is shown once and stored as a hash, acts as the member who made it within its scopes, ends within "
+            "An API key is shown once and stored as a hash, acts as the member who made it, or as a service account, within its scopes, ends within "
             "a year, and is refused from the next request on when it is taken back."
         ),
         True,
         "accounts.api_keys",
         ("apps/accounts/actions/api_keys.py", "apps/accounts/key_format.py"),
         ("tests/api/test_api_keys.py",),
+    ),
+    Claim(
+        "service_accounts",
+        _("Service accounts"),
+        _(
+            "A program can have an account without a person: it has no password by a constraint of the database, no "
+            "session and no token, acts by API keys alone, is never an owner and never asked to decide, and is named in the "
+            "log as what it is. Switched off, its keys end at once."
+        ),
+        True,
+        "accounts.service_accounts",
+        ("apps/accounts/actions/service_accounts.py", "apps/accounts/gateway.py"),
+        ("tests/api/test_service_accounts.py",),
+    ),
+    Claim(
+        "step_up",
+        _("Asked again"),
+        _(
+            "What is dangerous stands on one list, and asks by page and API for a sign-in of the last five minutes, with the "
+            "second factor of those who have one; an API key cannot do it at all."
+        ),
+        True,
+        "accounts.step_up",
+        ("apps/tenants/freshness.py", "apps/accounts/step_up.py"),
+        ("tests/attack/test_dangerous_acts.py",),
     ),
     Claim(
         "form_acl",

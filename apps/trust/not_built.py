@@ -23,11 +23,6 @@ NOT_BUILT: tuple[tuple[str, Text, Text], ...] = (
         _("Entries are kept for ever; nothing prunes them."),
     ),
     (
-        "service_accounts",
-        _("Service accounts"),
-        _("An API key acts as the person who made it, and ends with them; there are no accounts without a person."),
-    ),
-    (
         "saml_scim",
         _("SAML and SCIM"),
         _("Single sign-on is OpenID Connect alone; members are not provisioned or removed by an identity provider."),

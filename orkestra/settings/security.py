@@ -52,6 +52,8 @@ MFA_WEBAUTHN_USER_VERIFICATION = "preferred"
 MFA_FORMS = {
     "authenticate": "apps.accounts.factor_forms.CodeForm",
     "reauthenticate": "apps.accounts.factor_forms.CodeAgainForm",
+    "authenticate_webauthn": "apps.accounts.factor_forms.PasskeyForm",
+    "reauthenticate_webauthn": "apps.accounts.factor_forms.PasskeyAgainForm",
 }
 MFA_TOTP_ISSUER = "Orkestra"
 MFA_TOTP_TOLERANCE = 0  # with a tolerance, a used code would be good once more in the next period
@@ -62,10 +64,11 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # a reset for nobody sends nothing, and 
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
-# Ours count in PostgreSQL (apps.accounts.limits); of allauth's only those for codes and for people who are signed in.
+# Ours count in PostgreSQL (apps.accounts.limits); of allauth's only those for people who are signed in.
 ACCOUNT_RATE_LIMITS = {
-    **dict.fromkeys(["login", "reset_password", "reset_password_from_key", "confirm_email", "request_login_code"]),
-    "login_failed": "5/5m/key",
+    **dict.fromkeys(
+        ["login", "login_failed", "reset_password", "reset_password_from_key", "confirm_email", "request_login_code"]
+    ),
     "change_password": "10/m/user",
     "reauthenticate": "10/m/user",
 }

@@ -12,7 +12,9 @@ from allauth.mfa.models import Authenticator
 from django.test import Client
 
 from apps.audit.models import Entry
+from apps.comms.models import OutboxMessage
 from apps.tenants.context import NOBODY, as_system, tenant_context
+from apps.tenants.models import PLATFORM_TENANT_ID
 from tests import database
 from tests.cast import PASSWORD, person
 
@@ -199,3 +201,28 @@ def test_a_super_admin_with_one_gets_in(api, client_of, admin):
         assert api.post("/api/v1/platform/audit/verify", headers=bearer).status_code == 200
         before = {"Authorization": f"Bearer {old['access']}"}
         assert api.post("/api/v1/platform/audit/verify", headers=before).status_code in {401, 403}
+
+
+def notices(user):
+    with as_system(PLATFORM_TENANT_ID):
+        return [mail.body for mail in OutboxMessage.objects.filter(user_id=user.pk, template="account/mail/notice")]
+
+
+def test_the_person_is_told_by_mail_about_each_new_and_lost_factor(protected):
+    acme, secret, _codes = protected
+    (first,) = notices(acme.editor.user)
+    assert "authenticator app was set up" in first
+    client = Client()
+    client.post(LOGIN, {"login": acme.editor.user.email, "password": PASSWORD})
+    client.post("/account/2fa/authenticate/", {"code": code_of(secret)})
+    with time_machine.travel(time.time() + 60, tick=False):
+        client.post("/account/2fa/reauthenticate/", {"code": code_of(secret)})
+        assert client.post("/account/2fa/totp/deactivate/")["Location"] == "/account/2fa/"
+    assert len([text for text in notices(acme.editor.user) if "is gone" in text]) == 1
+
+
+def test_the_person_is_told_by_mail_about_a_key_in_their_name(api, acme):
+    made = api.as_(acme.owner).post("/api/v1/api-keys", {"name": "x", "scopes": ["forms.read"]}).json()
+    (text,) = notices(acme.owner.user)
+    assert made["shown"] in text
+    assert made["key"] not in text

@@ -205,3 +205,23 @@ def test_a_known_and_an_unknown_address_cost_the_same_work(acme, door, monkeypat
 
 
 original = hashers.MD5PasswordHasher.encode
+
+
+@pytest.mark.parametrize(
+    ("sent", "kind"),
+    [({"code": "000000"}, "code"), ({"code": "AAAA-BBBB-CCCC"}, "code"), ({"credential": '{"id": "x"}'}, "passkey")],
+)
+def test_wrong_second_factors_in_the_browser_are_limited_logged_and_told(acme, sent, kind, monkeypatch):
+    set_up(acme.editor.user)
+    told = []
+    monkeypatch.setattr("apps.accounts.limits.security_event", lambda kind, **facts: told.append((str(kind), facts)))
+    thief = Client()
+    thief.post(LOGIN, {"login": acme.editor.user.email, "password": PASSWORD})
+    answers = [thief.post("/account/2fa/authenticate/", sent) for _number in range(7)]
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 2
+    assert answers[-1]["Retry-After"]
+    assert "closed for a few minutes" in answers[-1].content.decode()
+    assert [fact["limit"] for _kind, fact in told] == ["second_factor.account"]
+    with as_system(acme.id):
+        logged = list(Entry.objects.filter(action="factor.refused", target_id=acme.editor.user_id))
+    assert [(entry.outcome, entry.facts) for entry in logged] == [("refused", {"kind": kind})] * 5

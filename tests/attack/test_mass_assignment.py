@@ -20,6 +20,9 @@ POWER = {
 ALLOWED = {
     ("MemberChangeSerializer", "role"): "members.write, and the last owner stays",
     ("MemberChangeSerializer", "is_active"): "members.write, and the last owner stays",
+    ("ServiceAccountInputSerializer", "role"): "api_keys.write, and never owner",
+    ("ServiceAccountChangeSerializer", "role"): "api_keys.write, and never owner",
+    ("ServiceAccountChangeSerializer", "is_active"): "api_keys.write",
     ("InvitationInputSerializer", "role"): "members.write",
     ("GrantInputSerializer", "role"): "only who manages the form",
     ("TokenRequestSerializer", "tenant"): "one of the person's own",

@@ -20,7 +20,7 @@ def passes(*, age, amr=("pwd",), has_one=False, monkeypatch, **more):
     acting = {"user": uuid4(), "credential": "jwt", "auth_time": moment, "amr": amr, **more}
     with tenant_context(TenantContext(**acting)):
         try:
-            require_fresh()
+            require_fresh("export.ask")
         except NotFresh:
             return False
         return True
@@ -35,6 +35,10 @@ def passes(*, age, amr=("pwd",), has_one=False, monkeypatch, **more):
         (None, ("pwd",), False, False),
         (0, ("pwd",), True, False),
         (0, ("pwd", "otp"), True, True),
+        (0, ("pwd", "hwk"), True, True),
+        (0, ("pwd", "kba"), True, True),
+        (0, ("fed", "mfa"), True, True),
+        (0, ("pwd", "fed"), True, False),
         (310, ("pwd", "otp"), True, False),
     ],
 )
@@ -44,7 +48,7 @@ def test_only_a_fresh_sign_in_passes(monkeypatch, age, amr, has_one, passed):
 
 def test_nobody_never_passes():
     with tenant_context(NOBODY), pytest.raises(NotFresh):
-        require_fresh()
+        require_fresh("export.ask")
 
 
 def test_a_key_never_passes(monkeypatch):

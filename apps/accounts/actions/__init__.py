@@ -5,11 +5,14 @@ from .families import Pair, end_families, end_family, open_family, revoke, rotat
 from .invitations import Invited, accept, invite, look_at, resend_invitation, withdraw_invitation
 from .leaving import deactivate
 from .members import change_role, leave_team, reactivate, rename_team, ties_of
+from .notices import tell_factor_added, tell_factor_removed, tell_key_made, tell_linked
 from .people import add_member, change_tenant, create_person, create_team, create_tenant, join_team, require_factor
 from .privacy import erase_private_values
+from .service_accounts import change_service_account, create_service_account
 from .sessions import (
     end_sessions,
     factor_changed,
+    factor_refused,
     password_changed,
     reset_asked,
     sign_in_refused,
@@ -24,10 +27,12 @@ __all__ = [
     "accept",
     "add_member",
     "change_role",
+    "change_service_account",
     "change_tenant",
     "check_no_key",
     "create_api_key",
     "create_person",
+    "create_service_account",
     "create_team",
     "create_tenant",
     "deactivate",
@@ -37,6 +42,7 @@ __all__ = [
     "end_sessions",
     "erase_private_values",
     "factor_changed",
+    "factor_refused",
     "find_api_key",
     "invite",
     "join_team",
@@ -57,6 +63,10 @@ __all__ = [
     "sign_in_refused",
     "signed_in",
     "signed_out",
+    "tell_factor_added",
+    "tell_factor_removed",
+    "tell_key_made",
+    "tell_linked",
     "ties_of",
     "withdraw_invitation",
 ]

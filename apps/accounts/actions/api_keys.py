@@ -17,6 +17,7 @@ from apps.tenants.refusals import Forbidden, Invalid, NotSignedIn
 
 from .. import key_format
 from ..models import ApiKey, FoundKey, Member
+from .notices import tell_key_made
 
 MOST_DAYS = 365
 USE_NOTED = timedelta(minutes=1)
@@ -24,14 +25,19 @@ FIND = "SELECT id, tenant_id, user_id, scopes, last_used_at FROM orkestra_api_ke
 
 
 @transaction.atomic
-def create_api_key(*, name: str, scopes: list[str], days: int, by: Member) -> tuple[ApiKey, str]:
-    """A key that acts as the member who makes it, within the scopes; with its text, which is kept nowhere.
+def create_api_key(
+    *, name: str, scopes: list[str], days: int, by: Member, account: Member | None = None
+) -> tuple[ApiKey, str]:
+    """A key that acts as the member who makes it or as a service account, within the scopes; with its text, kept nowhere.
 
     Raises NotFresh, Forbidden, Invalid for a scope that is unknown or that the member does not hold themselves.
     """
     require("api_keys.write")
-    require_fresh()
-    wrong = sorted(set(scopes) - by.permissions)
+    require_fresh("api_key.create")
+    holder = by if account is None else account
+    if account is not None and not (account.is_service and account.can_act):
+        raise Invalid({"service_account": [_("There is no such service account, or it is off.")]})
+    wrong = sorted(set(scopes) - (by.permissions & holder.permissions))
     if wrong or not scopes:
         words = ", ".join(wrong)
         raise Invalid({"scopes": [_("You cannot give: %(words)s.") % {"words": words} if wrong else _("Choose one.")]})
@@ -40,14 +46,15 @@ def create_api_key(*, name: str, scopes: list[str], days: int, by: Member) -> tu
     text = key_format.make_key()
     made = ApiKey.objects.create(
         name=name,
-        member=by,
-        user_id=by.user_id,
+        member=holder,
+        user_id=holder.user_id,
         shown=key_format.shown(text),
         secret_sha256=key_format.digest(text),
         scopes=sorted(set(scopes)),
         expires_at=clock.now() + timedelta(days=days),
     )
-    record("api_key.created", made, facts={"scopes": made.scopes, "days": days})
+    record("api_key.created", made, facts={"scopes": made.scopes, "days": days, "for": str(holder.pk)})
+    tell_key_made(by.user, tenant=by.tenant.name, shown=made.shown, row=made.pk)
     return made, text
 
 

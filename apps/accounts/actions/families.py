@@ -57,6 +57,8 @@ def open_family(
     device: Device | None = None,
 ) -> Pair:
     """The first pair of a sign-in, for one tenant or for none; `auth_time` where the person signed in before now."""
+    if user.is_service:
+        raise NotSignedIn("A service account has no sign-in; it acts by its API keys.", code="service_account")
     now, device = clock.now(), device or Device()
     with _unbound(), transaction.atomic():
         family = TokenFamily(

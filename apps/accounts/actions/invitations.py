@@ -20,6 +20,7 @@ from apps.audit.actions import record
 from apps.comms.actions import queue_mail
 from apps.tenants import clock
 from apps.tenants.context import NOBODY, as_system, current_tenant, tenant_context
+from apps.tenants.freshness import require_fresh
 from apps.tenants.models import Tenant
 from apps.tenants.refusals import Invalid, NotFound, Refused
 
@@ -45,11 +46,14 @@ class Invited:
 def invite(*, email: str, role: str, by: Member, teams: Iterable[UUID] = ()) -> Invitation:
     """Mail a link to an address; it makes a member with this role, in these teams.
 
-    Raises Invalid for an unknown role or team, Refused for members and open invitations, TooMany.
+    Raises Invalid for an unknown role or team, NotFresh for an owner, Refused for members and open
+    invitations, TooMany.
     """
     limits.spend(limits.INVITATIONS_OF_TENANT, str(current_tenant()))
     if role not in Role.values:
         raise Invalid({"role": [_("A role is owner, member or viewer.")]})
+    if role == Role.OWNER:
+        require_fresh("invitation.owner")
     wanted = {str(team) for team in teams}
     if wanted - {str(pk) for pk in Team.objects.filter(pk__in=wanted).values_list("pk", flat=True)}:
         raise Invalid({"teams": [_("There is no such team here.")]})

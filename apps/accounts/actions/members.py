@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.audit.actions import record
+from apps.tenants.freshness import require_fresh
 from apps.tenants.refusals import Invalid, Refused
 from apps.tenants.slots import Leaving, Tie, slots
 
@@ -27,9 +28,13 @@ def ties_of(member: Member) -> list[Tie]:
 
 @transaction.atomic
 def change_role(member: Member, role: str, *, by: Member) -> Member:
-    """Give a member another tenant role. Raises Invalid for an unknown one, Refused for the last owner."""
+    """Give a member another tenant role. Raises Invalid, NotFresh for a new owner, Refused for the last one."""
     if role not in Role.values:
         raise Invalid({"role": [_("A role is owner, member or viewer.")]})
+    if member.is_service:
+        raise Refused(_("A service account's role is changed among the API keys."), code="service_account")
+    if role == Role.OWNER and member.role != role:
+        require_fresh("role.owner")
     member = locked(member.pk)
     if member.role == role:
         return member

@@ -11,12 +11,13 @@ from apps.audit.actions import record
 from apps.billing import actions as billing
 from apps.tenants import clock
 from apps.tenants.context import NOBODY, as_system, current, tenant_context
+from apps.tenants.freshness import SHOWN
 from apps.tenants.ids import new_id
 from apps.tenants.models import Tenant
 from apps.tenants.refusals import Refused
 
 from ..models import Member, Team, TeamMember, User
-from ..rules import SHOWN, Role
+from ..rules import Role
 
 
 def create_person(*, email: str, name: str, password: str | None, is_platform_admin: bool = False) -> User:
@@ -91,7 +92,9 @@ def create_team(*, name: str, slug: str, by: Member | None) -> Team:
 
 @transaction.atomic
 def join_team(team: Team, member: Member, *, by: Member | None) -> TeamMember:
-    """Put a member into a team; once is enough."""
+    """Put a member into a team; once is enough. Raises Refused for a service account: teams name those who decide."""
+    if member.is_service:
+        raise Refused(_("A service account joins no team; give it access to forms by name."), code="service_account")
     seat, made = TeamMember.objects.get_or_create(team=team, member=member)
     if made:
         record("team.changed", team, member, facts={"joined": str(member.pk)})

@@ -56,6 +56,11 @@ def factor_changed(user: User, action: str, facts: dict[str, str | int] | None =
     _everywhere(action, user, facts)
 
 
+def factor_refused(user: User, kind: str) -> None:
+    """Record that somebody who passed the password showed a wrong or used code, or a passkey that did not fit."""
+    _everywhere("factor.refused", user, {"kind": kind}, outcome="refused")
+
+
 def reset_asked(user: User) -> None:
     """Record that somebody asked for a reset link for this person."""
     _everywhere("password.reset_asked", user)
@@ -68,12 +73,18 @@ def sign_in_refused(email: str) -> None:
         record("session.refused", facts={"email_sha256": digest}, outcome="refused")
 
 
-def _everywhere(action: str, user: User, facts: dict[str, str | int] | None = None, only: UUID | None = None) -> None:
+def _everywhere(
+    action: str,
+    user: User,
+    facts: dict[str, str | int] | None = None,
+    only: UUID | None = None,
+    outcome: str = "done",
+) -> None:
     """One entry in each of the person's tenants, or in the one; in the platform's log where there is none."""
     found = [member for member in memberships(user.pk) if only in {None, member.tenant_id}]
     for context in [_of(user, member) for member in found] or [_of(user, None)]:
         with tenant_context(context), transaction.atomic():
-            record(action, user, facts=facts or {})
+            record(action, user, facts=facts or {}, outcome=outcome)
 
 
 def _of(user: User, member: Member | None) -> TenantContext:

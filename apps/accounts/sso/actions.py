@@ -21,6 +21,7 @@ from apps.tenants.security_events import security_event
 
 from .. import second_factor
 from ..actions.families import end_families
+from ..actions.notices import tell_linked
 from ..actions.people import add_member, create_person, join_team
 from ..models import Invitation, Member, Team, User
 from ..rules import Role
@@ -194,7 +195,9 @@ def admit(connection: SsoConnection, person: Said) -> SsoIdentity:
             "address_not_proven",
             _("Your provider did not give a verified address in a domain of this organisation, so nobody is let in."),
         )
-    member = Member.objects.select_related("user").filter(user__email__iexact=person.email).first()
+    member = (
+        Member.objects.filter(is_service=False).select_related("user").filter(user__email__iexact=person.email).first()
+    )
     if member is None:
         return _join(connection, person)
     if not member.can_act:
@@ -213,6 +216,7 @@ def link(connection: SsoConnection, *, subject: str, member: Member) -> SsoIdent
     """Tie a member to their subject at the provider, because they said so after the provider vouched for them."""
     made = SsoIdentity.objects.create(connection=connection, subject=subject, member=member, last_used_at=clock.now())
     record("sso.linked", made, member, connection, facts={"subject_sha256": _digest(subject)})
+    tell_linked(member.user, tenant=member.tenant.name, row=made.pk)
     return made
 
 

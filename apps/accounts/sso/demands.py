@@ -10,12 +10,12 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.tenants import clock
 from apps.tenants.context import as_system
+from apps.tenants.freshness import SHOWN
 from apps.tenants.models import Tenant
 from apps.tenants.refusals import Forbidden
 
 from .. import second_factor
 from ..models import Member
-from ..rules import SHOWN
 from . import rules
 from .models import SsoDomain
 

@@ -172,7 +172,7 @@ def _may_change() -> None:
     """Who changes who gets in: it takes both permissions, so that a support visit, which has no people, cannot."""
     require("settings.write")
     require("members.write")
-    require_fresh()
+    require_fresh("sso.change")
 
 
 def _done(request: HttpRequest, text: str) -> HttpResponse:

@@ -181,7 +181,7 @@ def eligible(step: Step, *, without: set[UUID]) -> list[Member]:
             named |= Q(role=approver.id)
         else:
             named |= Q(pk=approver.id)
-    people = Member.objects.active().filter(named, role__in=DECIDING_ROLES).exclude(pk__in=without)
+    people = Member.objects.people().filter(named, role__in=DECIDING_ROLES).exclude(pk__in=without)
     return list(people.select_related("user").order_by("pk"))
 
 

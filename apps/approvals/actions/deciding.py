@@ -66,7 +66,7 @@ def _check(
         raise Conflict(_("You have decided on this already."), code="already_decided")
     if case.subject_revision != revision:
         raise Conflict(_("The submission has changed since you opened it; read it again."), code="stale_revision")
-    person = Member.objects.active().filter(pk=by.pk, role__in=DECIDING_ROLES).first()
+    person = Member.objects.people().filter(pk=by.pk, role__in=DECIDING_ROLES).first()
     definition = next(found for found in case.path_version.steps if found.key == step.key)
     if person is None or by.pk in shut_out(case, definition):
         raise Forbidden(_("You may not decide on this."))

@@ -52,7 +52,7 @@ def check_path(definition: dict[str, Any]) -> None:
 def _missing(steps: tuple[Step, ...]) -> dict[str, list[str]]:
     """Teams and members that a definition names and this tenant does not have."""
     teams = {str(pk) for pk in Team.objects.values_list("pk", flat=True)}
-    members = {str(pk) for pk in Member.objects.active().values_list("pk", flat=True)}
+    members = {str(pk) for pk in Member.objects.people().values_list("pk", flat=True)}
     errors: dict[str, list[str]] = {}
     for index, step in enumerate(steps):
         for position, approver in enumerate(step.approvers):

@@ -13,6 +13,7 @@ from apps.audit.actions import record
 from apps.tenants import clock, egress
 from apps.tenants.context import require
 from apps.tenants.encryption import seal
+from apps.tenants.freshness import require_fresh
 from apps.tenants.refusals import Conflict, Invalid, Refused
 
 from ..events import EVENTS, TEST_EVENT
@@ -32,6 +33,7 @@ def create_endpoint(*, url: str, events: list[str], description: str = "", by: A
     Raises Refused for an address where Orkestra does not call or that is there already, Invalid for unknown events.
     """
     require("settings.write")
+    require_fresh("webhook.create")
     _check(url, events)
     if WebhookEndpoint.objects.count() >= MOST_ENDPOINTS:
         raise Refused(_("A tenant has at most %(n)s endpoints.") % {"n": MOST_ENDPOINTS}, code="too_many")
@@ -50,6 +52,7 @@ def change_endpoint(endpoint: WebhookEndpoint, *, by: Any, **changes: Any) -> We
     url, events = changes.get("url", found.url), changes.get("events", found.events)
     _check(url, events)
     if url != found.url:
+        require_fresh("webhook.move")
         _check_new(url)
     found.url, found.events = url, sorted(set(events))
     found.description = changes.get("description", found.description)
@@ -73,6 +76,7 @@ def delete_endpoint(endpoint: WebhookEndpoint, *, by: Any) -> None:
 def rotate_secret(endpoint: WebhookEndpoint, *, by: Any) -> str:
     """A new secret; the one before signs beside it for a day, so that the receiver can change over. Any older one ends."""
     require("settings.write")
+    require_fresh("webhook.rotate")
     WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
     now = clock.now()
     before = list(WebhookSecret.objects.active().filter(endpoint=endpoint))

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import Member, Team
 from apps.accounts.rules import MATRIX, Role
 from apps.audit.actions import record
+from apps.tenants.freshness import require_fresh
 from apps.tenants.refusals import Invalid, Refused
 
 from ..access import demand
@@ -25,6 +26,8 @@ MANAGING_ROLES = tuple(role for role, held in MATRIX.items() if "forms.edit" in 
 def grant_access(form: Form, *, principal_type: str, principal_id: str, role: str, by: Member) -> Grant:
     """Give a person, role or team a role on the form; giving it twice is giving it once. Raises Invalid, Forbidden."""
     demand(form, by, "manage")
+    if role == GrantRole.OWNER:
+        require_fresh("form.own")
     return make_grant(form, role=role, **_principal(principal_type, principal_id))
 
 
@@ -74,7 +77,7 @@ def check_public(spec: Spec) -> None:
 def has_live_owner(grants: Any, *, but: Member | None = None) -> bool:
     """Whether any of the grants resolves to an active member, other than this one, whose role may manage forms."""
     for grant in grants:
-        people = Member.objects.active().filter(role__in=MANAGING_ROLES)
+        people = Member.objects.people().filter(role__in=MANAGING_ROLES)
         if but is not None:
             people = people.exclude(pk=but.pk)
         if grant.principal_type == PrincipalType.USER:

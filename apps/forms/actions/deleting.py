@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import Member
 from apps.audit.actions import record
+from apps.tenants.freshness import require_fresh
 from apps.tenants.refusals import Conflict, Forbidden, Refused
 
 from ..access import demand
@@ -18,6 +19,7 @@ from .files import check_writes
 def delete_form(form: Form, *, by: Member) -> None:
     """Delete a form that was never published, with its grants. Raises Forbidden, Refused for a published one."""
     demand(form, by, "manage")
+    require_fresh("form.delete")
     form = Form.objects.select_for_update().get(pk=form.pk)
     if form.versions.exists():
         text = _("A published form stays, since what was sent and decided points at it. Close it to everybody instead.")

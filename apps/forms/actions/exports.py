@@ -44,7 +44,7 @@ def ask_for_export(*, by: Member) -> Export:
     """Queue one export. Raises Forbidden, NotFresh for a sign-in that is too old, Conflict while another is made."""
     require("data.export")
     refuse_support()
-    require_fresh()
+    require_fresh("export.ask")
     Tenant.objects.select_for_update().get(pk=current_tenant())  # two who ask at once get one
     waiting = Export.objects.filter(state__in=[ExportState.QUEUED, ExportState.RUNNING])
     if waiting.filter(created_at__gt=clock.now() - GIVEN_UP_AFTER).exists():

@@ -21,7 +21,7 @@ from .access import MANAGING_ROLES, make_grant
 
 def unowned() -> QuerySet[Form]:
     """Forms whose OWNER grants resolve to no active member who could manage them."""
-    able = Member.objects.active().filter(role__in=MANAGING_ROLES)
+    able = Member.objects.people().filter(role__in=MANAGING_ROLES)
     teams = TeamMember.objects.filter(member__in=able).values("team_id")
     grants = Grant.objects.filter(form=OuterRef("pk"), role=GrantRole.OWNER).filter(
         Q(principal_type=PrincipalType.USER, principal_member__in=able)
@@ -38,7 +38,7 @@ def take_ownership(form: Form, *, by: Member) -> Grant:
     Raises Forbidden, NotFresh, Conflict where somebody owns it: they can give access.
     """
     require("settings.write")
-    require_fresh()
+    require_fresh("form.take")
     form = Form.objects.select_for_update(of=("self",)).get(pk=form.pk)
     if not unowned().filter(pk=form.pk).exists():
         raise Conflict(_("This form has an owner; ask them for access."), code="has_owner")

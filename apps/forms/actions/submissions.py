@@ -65,7 +65,7 @@ def judge(submission: Submission) -> Answers:
 def known(spec: Spec, submission: Submission | None) -> Known:
     """What answers may point at, asked of the database only where the form has such fields."""
     kinds = {item.kind for item in spec.fields} | {column.kind for item in spec.fields for column in item.columns}
-    people = {str(pk) for pk in Member.objects.active().values_list("pk", flat=True)} if Kind.PERSON in kinds else set()
+    people = {str(pk) for pk in Member.objects.people().values_list("pk", flat=True)} if Kind.PERSON in kinds else set()
     files: set[str] = set()
     if Kind.FILE in kinds and submission is not None:
         files = {str(pk) for pk in Attachment.objects.filter(submission=submission).values_list("pk", flat=True)}

@@ -181,7 +181,7 @@ def _draw(
             data,
             judged,
             files=list(Attachment.objects.filter(submission=found)) if found and Kind.FILE in kinds else [],
-            people=list(Member.objects.active().select_related("user").order_by("user__name"))
+            people=list(Member.objects.people().select_related("user").order_by("user__name"))
             if Kind.PERSON in kinds
             else [],
             blank_rows=request.GET.get("rows", ""),

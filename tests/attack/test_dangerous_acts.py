@@ -1,0 +1,137 @@
+"""Every dangerous act asks whether it is really this person, at the page and at the API: one table, compared with the list."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import timedelta
+
+import pytest
+
+from apps.accounts.tokens import issue_access
+from apps.forms.models import Form, Grant
+from apps.tenants import clock
+from apps.tenants.context import as_system
+from apps.tenants.freshness import DANGEROUS, FRESH_FOR
+from apps.tenants.ids import new_id
+from tests.forms import body, step
+
+HOOK = {"url": "https://hooks.example/in", "events": ["submission.sent"]}
+# act -> (page, what is posted), (method, path of the API, what is sent); None where the door does not have the act.
+# Names in braces are those of the scene.
+DOORS = {
+    "api_key.create": (("settings/api-keys/", {"name": "x", "scopes": ["forms.read"], "days": 9}), ("post", "api-keys", {"name": "x", "scopes": ["forms.read"]})),
+    "billing.change": (("settings/billing/portal/", None), None),
+    "export.ask": (("settings/data/", {}), None),
+    "factor.change": (("/account/2fa/totp/activate/", {"code": "000000"}), None),
+    "factor.require": (("settings/security/second-factor/", {"days": "7"}), None),
+    "form.delete": (("forms/request/delete/", {"typed": "request"}), ("delete", "forms/{form}", None)),
+    "form.own": (("forms/request/access/", {"principal": "{editor_user}", "role": "OWNER"}), ("post", "forms/{form}/access", {"principal_type": "USER", "principal_id": "{editor}", "role": "OWNER"})),
+    "form.take": (("settings/forms-without-owner/{orphan}/", {}), ("post", "forms/{orphan}/take", None)),
+    "invitation.owner": (("settings/members/", {"email": "x@new.example", "role": "owner"}), ("post", "invitations", {"email": "x@new.example", "role": "owner"})),
+    "role.owner": (("settings/members/{editor}/", {"do": "role", "role": "owner"}), ("patch", "members/{editor}", {"role": "owner"})),
+    "service_account.change": (("settings/api-keys/accounts/", {"service-name": "x", "service-role": "viewer"}), ("post", "service-accounts", {"name": "y", "role": "viewer"})),
+    "sso.change": (("settings/sso/", {"domain": "acme.example"}), None),
+    "support.enter": None,  # below: it is the platform's
+    "webhook.create": (("settings/webhooks/", HOOK), ("post", "webhooks", HOOK)),
+    "webhook.move": (("settings/webhooks/{hook}/", HOOK | {"url": "https://other.example/"}), ("patch", "webhooks/{hook}", {"url": "https://other.example/"})),
+    "webhook.rotate": (("settings/webhooks/{hook}/act/", {"do": "rotate"}), ("post", "webhooks/{hook}/rotate", None)),
+}  # fmt: skip
+WALKED = sorted(act for act, doors in DOORS.items() if doors)
+
+
+def test_the_table_has_every_dangerous_act():
+    assert set(DOORS) == set(DANGEROUS)
+
+
+def test_every_dangerous_act_is_asked_for_somewhere_in_the_code(repository):
+    text = "".join(path.read_text() for path in (repository / "apps").rglob("*.py"))
+    asked = set(re.findall(r"(?:require_fresh\(|fresh=)\"([a-z_.]+)\"", text))
+    assert asked == set(DANGEROUS)
+
+
+@pytest.fixture
+def scene(api, acme):
+    door = api.as_(acme.owner)
+    form = door.post("/api/v1/forms", body(step("a", acme.reviewer))).json()["id"]
+    orphan = door.post("/api/v1/forms", body(step("a", acme.reviewer), slug="orphan")).json()["id"]
+    hook = door.post("/api/v1/webhooks", HOOK | {"url": "https://first.example/"}).json()["id"]
+    with as_system(acme.id):
+        Grant.objects.filter(form_id=orphan).delete()
+    return {
+        "form": form,
+        "orphan": orphan,
+        "hook": hook,
+        "editor": acme.editor.pk,
+        "editor_user": f"USER:{acme.editor.pk}",
+    }
+
+
+def filled(value, scene):
+    if isinstance(value, dict):
+        return {key: filled(one, scene) for key, one in value.items()}
+    return value.format(**scene) if isinstance(value, str) else value
+
+
+def age(client, seconds):
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time() - seconds}]
+    session.save()
+
+
+def refuses_an_old_token(api, acme, scene, method, path, sent):
+    old = issue_access(
+        user=acme.owner.user_id, tenant=acme.id, family=new_id(), amr="pwd",
+        auth_time=clock.now() - FRESH_FOR - timedelta(seconds=10),
+    )  # fmt: skip
+    answer = getattr(api, method)(
+        filled(f"/api/v1/{path}", scene), filled(sent, scene), HTTP_AUTHORIZATION=f"Bearer {old}"
+    )
+    assert (answer.status_code, answer.json()["type"].rsplit(":", 1)[-1]) == (401, "insufficient_user_authentication")
+    assert (
+        answer["WWW-Authenticate"] == 'Bearer realm="orkestra", error="insufficient_user_authentication", max_age="300"'
+    )
+
+
+@pytest.mark.parametrize("act", WALKED)
+def test_an_old_sign_in_is_asked_again_at_the_page_and_at_the_api(api, acme, browse, scene, act):
+    (place, posted), at_api = DOORS[act]
+    place = filled(place, scene)
+    place = place if place.startswith("/") else acme.url(place)
+    if at_api is not None:
+        refuses_an_old_token(api, acme, scene, *at_api)
+    client = browse(acme.owner)
+    age(client, FRESH_FOR.total_seconds() + 10)
+    send = client.get if posted is None else client.post
+    asked = send(place, filled(posted, scene))
+    assert (asked.status_code, asked["Location"].split("?")[0]) == (302, "/account/reauthenticate/")
+    age(client, 1)
+    if act == "factor.change":  # the library's page asks whoever has no factor yet once more, by its own rule
+        return
+    assert not send(place, filled(posted, scene)).get("Location", "").startswith("/account/reauth")
+
+
+def test_a_fresh_sign_in_passes_at_the_api(api, acme, scene):
+    door = api.as_(acme.owner)
+    for act in sorted(WALKED, key=lambda act: act == "form.delete"):
+        if DOORS[act][1] is not None:
+            method, path, sent = DOORS[act][1]
+            answer = getattr(door, method)(filled(f"/api/v1/{path}", scene), filled(sent, scene))
+            assert answer.status_code < 300, (act, answer.json())
+    with as_system(acme.id):
+        assert not Form.objects.filter(pk=scene["form"]).exists()
+
+
+def test_entering_a_tenant_asks_a_super_admin_again(client_of, acme):
+    from django.conf import settings
+
+    from apps.accounts.actions import create_person
+
+    admin = create_person(email=f"root@{acme.slug}.example", name="Root", password=None, is_platform_admin=True)
+    client_of.force_login(admin, backend=settings.AUTHENTICATION_BACKENDS[0])
+    session = client_of.session
+    session["account_authentication_methods_user"] = str(admin.pk)
+    session.save()
+    age(client_of, FRESH_FOR.total_seconds() + 10)
+    asked = client_of.post("/admin/accounts/supportvisit/add/", {"tenant": str(acme.id), "reason": "x"})
+    assert (asked.status_code, asked["Location"].split("?")[0]) == (302, "/account/reauthenticate/")
