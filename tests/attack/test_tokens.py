@@ -23,6 +23,7 @@ from rest_framework.test import APIClient
 from apps.accounts import signing_keys
 from apps.accounts.keys import sealer
 from apps.accounts.models import SigningKey, TokenFamily
+from apps.accounts.sealed import reseal_signing_keys
 from apps.audit.models import Entry
 from apps.comms.models import OutboxMessage
 from apps.tenants import clock
