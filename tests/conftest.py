@@ -37,6 +37,11 @@ if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What walks every tenant comes first: tests make thousands of tenants, and keep them."""
+    items.sort(key=lambda item: item.get_closest_marker("every_tenant") is None)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: Any, worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """One database, and one number of the cache, for each test process."""

@@ -187,6 +187,7 @@ def test_a_super_admin_without_a_second_factor_gets_nowhere(api, client_of, admi
     assert answer.json()["code"] == "second_factor"
 
 
+@pytest.mark.every_tenant
 def test_a_super_admin_with_one_gets_in(api, client_of, admin):
     old = api.post("/api/v1/auth/token", {"email": admin.email, "password": PASSWORD}).json()
     secret, _codes = set_up(admin)

@@ -144,6 +144,7 @@ def test_the_record_of_one_tenant_proves_nothing_for_another(acme, globex, dns):
         assert actions.proven_domains() == frozenset()
 
 
+@pytest.mark.every_tenant
 def test_a_proven_domain_is_given_up_after_three_misses_and_no_answer_is_no_miss(acme, dns, monkeypatch):
     from apps.accounts.sso import txt
     from apps.accounts.tasks import look_at_domains

@@ -30,6 +30,8 @@ from apps.tenants.models import PLATFORM_TENANT_ID
 from tests import database
 from tests.cast import acting_as
 
+pytestmark = pytest.mark.every_tenant
+
 
 @contextmanager
 def configured(monkeypatch, **values):

@@ -52,6 +52,7 @@ def test_one_changed_byte_is_named_by_its_number(acme, seq):
     assert f"#{seq}:" in done.stdout
 
 
+@pytest.mark.every_tenant
 def test_one_broken_log_does_not_hide_the_others(acme, globex):
     seal(acme.id)
     with database.superuser() as attacker:

@@ -87,6 +87,7 @@ def admin_of(client_of):
     return client_of
 
 
+@pytest.mark.every_tenant
 def test_a_super_admin_verifies_all_logs_by_page_and_sees_which_is_broken(admin_of, acme, globex):
     seal(acme.id)
     with database.superuser() as attacker:
@@ -152,6 +153,7 @@ def test_a_log_that_was_sealed_before_there_was_a_tree_gets_one(acme):
         assert list(TreeNode.objects.order_by("index").values_list("hash", flat=True)) == before
 
 
+@pytest.mark.every_tenant
 def test_an_entry_that_is_missing_on_the_list_of_what_waits_is_sealed_all_the_same(acme):
     with acting_as(acme.owner):
         fill(3)
@@ -187,6 +189,7 @@ def test_a_damaged_log_is_not_continued_and_holds_up_no_other(acme, globex):
     assert [waits(company) for company in (acme, globex)] == [1, 0]
 
 
+@pytest.mark.every_tenant
 def test_a_log_whose_tail_was_cut_off_is_not_sealed_over_and_holds_up_no_other(acme, globex):
     for company, count in ((acme, 300), (globex, 1)):
         with acting_as(company.owner):
