@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from socketserver import ThreadingMixIn
@@ -19,16 +18,13 @@ from django.core.cache import cache, caches
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connections
 from django.test import Client
-from rest_framework.test import APIClient
 
-from apps.accounts.models import Kept, Member, User
-from apps.accounts.tokens import issue_access
+from apps.accounts.models import Kept
 from apps.flags.evaluation import listener
 from apps.operations.alarms import keeper
-from apps.tenants import clock
-from apps.tenants.ids import new_id
 
 from . import cast, database
+from .clients import Api, browser
 
 logging.getLogger("orkestra.access").setLevel("WARNING")  # a line for each request would bury what a failure says
 # In CI every generated case is the same at each run; elsewhere each run may find another fault.
@@ -103,24 +99,6 @@ def demo(_real_database: None) -> cast.DemoCast:
     return cast.demo()
 
 
-class Api(APIClient):
-    """The API's door. `as_(member)` sends that member's real access token."""
-
-    def as_(self, who: Member | User) -> Api:
-        member = who if isinstance(who, Member) else None
-        token = issue_access(
-            user=member.user_id if member else who.pk,
-            tenant=member.tenant_id if member else None,
-            family=new_id(),
-            auth_time=clock.now(),
-            amr="pwd",
-            platform=member is None and who.is_platform_admin,
-        )
-        client = Api()
-        client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
-        return client
-
-
 @pytest.fixture
 def api() -> Api:
     """Anonymous until `.as_(member)`."""
@@ -130,17 +108,7 @@ def api() -> Api:
 @pytest.fixture
 def browse() -> Any:
     """`browse(member)`: a Django client that is signed in as this member."""
-
-    def signed_in(member: Member) -> Client:
-        client = Client(enforce_csrf_checks=False)
-        client.force_login(member.user, backend=settings.AUTHENTICATION_BACKENDS[0])
-        session = client.session
-        session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
-        session["account_authentication_methods_user"] = str(member.user_id)
-        session.save()
-        return client
-
-    return signed_in
+    return browser
 
 
 @pytest.fixture

@@ -198,7 +198,7 @@ def person_switched_off(company):
 
 @change
 def member_deactivated(company):
-    from tests.conftest import Api
+    from tests.clients import Api
 
     assert Api().as_(company.owner).delete(f"/api/v1/members/{company.editor.pk}").status_code == 204
 

@@ -26,8 +26,7 @@ from apps.tenants.cache import walled_key
 from apps.tenants.context import as_system
 from tests.cast import Company, acting_as
 from tests.forms import published, step
-
-from .test_the_doors import walk
+from tests.routes import walk
 
 ROOMS = Path(__file__).resolve().parents[2] / "apps"
 # Who speaks to the cache. All but one do it through Django's cache, whose key function puts the tenant in front.

@@ -7,6 +7,8 @@ proved by adding one. Needs the servers and the environment that the script star
 from __future__ import annotations
 
 import json
+import logging
+import os
 import subprocess
 import sys
 import tomllib
@@ -120,34 +122,142 @@ def load() -> Section:
     return Section(figures, lines, red)
 
 
-SECTIONS: dict[str, Callable[[], Section]] = {"mutants": mutants, "load": load, "catalogue": catalogue}
+def doors() -> Section:
+    """Each guard of each door taken out in turn; the cells of its own route must turn red."""
+    from . import doors as guards
+    from .staged import demo
+
+    killers: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
+    alive = []
+    with demo() as cast:
+        people = guards.People.of(cast)
+        cells, whole = guards.red_without_mutants(people)
+        for mutant in guards.all_mutants():
+            killer = guards.killed_by(mutant, people)
+            kinds[mutant.kind] += 1
+            killers["table" if killer.endswith(guards.IN_THE_TABLE) else "requests" if killer else ""] += 1
+            alive += [] if killer else [str(mutant)]
+    total = sum(kinds.values())
+    figures = {
+        "cells": cells,
+        "total": total,
+        "killed": total - len(alive),
+        "killed_by_requests": killers["requests"],
+        "killed_by_the_table_alone": killers["table"],
+        "kinds": dict(sorted(kinds.items())),
+        "alive": alive,
+    }
+    lines = [
+        f"{cells} requests at every address of every door were answered as the table says. {total - len(alive)} of {total} "
+        f"guards that were taken out were noticed, {killers['table']} of them by the table alone (an address that is in no "
+        "rule is not found, which looks the same from outside)."
+    ]
+    return Section(figures, lines, [*whole, *(f"alive: {name}" for name in alive)])
 
 
-def main() -> int:
-    """0 when nothing is red; the report is written in any case."""
+def matrix() -> Section:
+    """Every route, method and person, with another tenant's ids in every place; each id for owners, three for others."""
+    from apps.accounts.models import User
+    from tests import cast
+
+    from . import matrix as urls
+    from .staged import demo
+
+    total = urls.Result()
+    persons = {}
+    with demo() as people:
+        victim, rival = urls.Victim(people.acme("owner")), cast.company("rival")
+        before = victim.fingerprint()
+        for person in urls.people(rival, User.objects.get(email="admin@orkestra.example")):
+            found = urls.attack(person, victim, rival.slug, ids=None if "owner" in person.name else 3)
+            persons[person.name] = found.requests
+            total.add(found)
+        after = victim.fingerprint()
+    changed = sorted(table for table in after if after[table] != before[table])
+    figures = {
+        "routes": len(total.routes),
+        "ids": len(victim.ids),
+        "requests": total.requests,
+        "leaks": len(total.red),
+        "tables_changed": changed,
+        "persons": persons,
+        "answers": {str(status): count for status, count in sorted(total.answers.items())},
+    }
+    lines = [
+        f"{len(total.routes)} routes by every method as {len(persons)} people whose tenant it is not, with {len(victim.ids)} "
+        f"real ids of another in addresses, filters, cursors, bodies and lists: {total.requests} requests, "
+        f"{len(total.red)} of them gave something away, {len(changed)} tables of that tenant changed."
+    ]
+    hollow = [] if total.answers[200] else ["matrix: nobody could do a thing"]
+    return Section(figures, lines, [*total.red, *(f"changed: {table}" for table in changed), *hollow])
+
+
+def speed() -> Section:
+    """p50 and p95 of list and submit with the wall and without, by `scripts/bench isolation`; figures, and never red by them."""
+    ours = ("ORKESTRA_", "DATABASE_", "REDIS_URL", "EMAIL_URL")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.benchmarks", "isolation"], cwd=ROOT, env=environment, check=False
+    )
+    if done.returncode:
+        return Section({}, ["It could not be measured."], [f"speed: the bench ended with {done.returncode}"])
+    measured = json.loads((ROOT / "docs" / "performance" / "isolation.json").read_text())
+    figures = {key: value for key, value in measured.items() if key.startswith(("list_", "submit_", "messages_"))}
+    lines = [
+        f"{name.replace('_', ' ')}: p50 {one['p50_walled_ms']} ms with the wall and {one['p50_unwalled_ms']} without, "
+        f"p95 {one['p95_walled_ms']} and {one['p95_unwalled_ms']} ({one['added_percent']:+} % at p50)."
+        for name, one in figures.items()
+        if "p50_walled_ms" in one
+    ]
+    return Section(figures, lines)
+
+
+SECTIONS: dict[str, Callable[[], Section]] = {
+    "mutants": mutants,
+    "load": load,
+    "catalogue": catalogue,
+    "doors": doors,
+    "matrix": matrix,
+    "speed": speed,
+}
+
+
+def main(names: list[str]) -> int:
+    """0 when nothing is red, 2 for a section that is not known. The report is written by a run of all sections alone."""
+    if unknown := [name for name in names if name not in SECTIONS]:
+        print(f"Not known: {', '.join(unknown)}. There are: {', '.join(SECTIONS)}.", file=sys.stderr)
+        return 2
+    about = _about()  # before anything is written
     django.setup()
+    for noisy in ("orkestra.access", "apps", "django.request"):
+        logging.getLogger(noisy).setLevel("CRITICAL")
     from tests import database
 
     database.make(DATABASE)
     found: dict[str, Section] = {}
     try:
-        for name, run in SECTIONS.items():
+        for name in names or SECTIONS:
             print(f"{name} …", flush=True)
-            found[name] = run()
+            found[name] = SECTIONS[name]()
             print("\n".join(f"  {line}" for line in [*found[name].lines, *found[name].red]), flush=True)
     finally:
         database.drop(DATABASE)
-    _write(found)
+    if not names:
+        _write(about, found)
     return 1 if any(section.red for section in found.values()) else 0
 
 
-def _write(found: dict[str, Section]) -> None:
-    about = {
+def _about() -> dict[str, Any]:
+    return {
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "commit": _git("rev-parse", "HEAD"),
         "is_exact_commit": not _git("status", "--porcelain", "--untracked-files=no"),
         "version": tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],
     }
+
+
+def _write(about: dict[str, Any], found: dict[str, Section]) -> None:
     red = [line for section in found.values() for line in section.red]
     document = about | {
         "holds": not red,
@@ -176,4 +286,4 @@ def _git(*arguments: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
