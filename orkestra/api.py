@@ -10,9 +10,10 @@ from apps.audit import api as audit
 from apps.billing import api as billing
 from apps.comms import api as comms
 from apps.forms import api as forms
+from apps.operations.streams import api as streams
 from apps.trust import api as trust
 
-ROOMS = (accounts, ai, billing, comms, audit, forms, trust)
+ROOMS = (accounts, ai, billing, comms, audit, streams, forms, trust)
 router = SimpleRouter(trailing_slash=False)
 for room in ROOMS:
     for prefix, viewset, basename in room.routes:

@@ -29,6 +29,7 @@ urlpatterns = [
     path("t/<slug:tenant>/", include("apps.billing.urls")),
     path("t/<slug:tenant>/", include("apps.flags.urls")),
     path("t/<slug:tenant>/", include("apps.comms.urls")),
+    path("t/<slug:tenant>/", include("apps.operations.streams.urls")),
     path("t/<slug:tenant>/", include("apps.audit.urls")),
 ]
 

@@ -24,7 +24,7 @@ CHECKPOINT_EVERY_SECONDS = 30.0
 HEARTBEAT_SECONDS = 1.0
 MOST_RUNS_OF_ONE_JOB = 5
 # Queues whose jobs wait for strangers, each with a worker of its own: they must not hold up mail and everything else.
-SLOW_QUEUES = {"webhooks": 4}
+SLOW_QUEUES = {"webhooks": 4, "streams": 4}
 STOP_SECONDS = 10
 
 

@@ -2,10 +2,24 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.catalogue import Act
+from apps.tenants.slots import Logged
 
 ACTIONS = {
     "backup.made": Act(
         _("Took a backup"), _("Database and files were copied, with their hashes."), ("made_at", "files", "parts")
+    ),
+    "stream.added": Act(
+        _("Began to stream the audit log"), _("Entries are sent to an address of the tenant's own."), ("from",)
+    ),
+    "stream.removed": Act(_("Removed a stream of the audit log"), _("Nothing more is sent there."), ("next",)),
+    "stream.paused": Act(_("Paused a stream of the audit log"), _("Nothing is sent until it is resumed."), ("next",)),
+    "stream.resumed": Act(_("Resumed a stream of the audit log"), _("It goes on where it was."), ("next",)),
+    "stream.replayed": Act(
+        _("Sent a part of the audit log again"), _("Everything from a place on is sent once more."), ("from", "before")
+    ),
+    "stream.tested": Act(_("Sent a test to a stream"), _("A test event was queued for it.")),
+    "stream.secret_rotated": Act(
+        _("Replaced the secret of a stream"), _("The old one signs beside the new one for a day."), ("before_until",)
     ),
     "backup.restored": Act(
         _("Restored a backup"), _("The installation is what a backup was."), ("made_at", "files", "parts")
@@ -23,6 +37,10 @@ ACTIONS = {
 }
 
 
+# What reconciliation expects of the rows of this room.
+LOGGED = (Logged("operations.Stream", ("stream.added",), "audit_stream"),)
+
+
 class OperationsConfig(AppConfig):
     name = "apps.operations"
     default_auto_field = "django.db.models.BigAutoField"
@@ -32,13 +50,23 @@ class OperationsConfig(AppConfig):
         from django.db.backends.signals import connection_created
 
         from apps.audit.catalogue import register
+        from apps.tenants.sealed import tenant_fields
         from apps.tenants.slots import Heartbeat, Probe, Watcher, slots
 
         from . import anchors, errors, observe
         from .alarms import keeper
+        from .models import Stream
         from .probes import backups, observability
+        from .streams import sending
+        from .streams.actions import PURPOSE
+        from .streams.probes import streams
 
         register(ACTIONS)
+        slots.logged.fill(LOGGED)
+        for field in ("secret", "old_secret"):
+            slots.sealed.add(tenant_fields(f"operations.stream_{field}s", Stream, field, PURPOSE))
+        slots.heartbeats.add(Heartbeat("operations.streams", sending.beat))
+        slots.probes.add(Probe("operations.streams", streams))
         slots.anchored = anchors.anchored
         slots.heartbeats.add(Heartbeat("operations.anchors", anchors.beat))
         slots.probes.add(Probe("operations.backup", backups))

@@ -62,3 +62,6 @@ class Alarm(models.Model):
 
     def __str__(self) -> str:
         return str(self.get_kind_display())
+
+
+from .streams.models import Stream  # noqa: E402, F401  a part of this room with files of its own

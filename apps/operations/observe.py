@@ -11,13 +11,14 @@ from procrastinate.contrib.django.models import ProcrastinateEvent, Procrastinat
 from apps.audit.models import Entry, Waiting
 from apps.comms.models import OutboxMessage, OutboxState
 from apps.tenants import clock, measures
-from apps.tenants.context import NOBODY, TenantContext, tenant_context
+from apps.tenants.context import NOBODY, TenantContext, as_system, tenant_context
 from apps.tenants.models import PLATFORM_TENANT_ID
 from apps.tenants.security_events import Kind
 from apps.tenants.slots import slots
 
 from .health import DOWN, dependencies
 from .models import Alarm
+from .streams.models import Health, Stream
 
 EVERY_SECONDS = 15.0
 KEPT = timedelta(days=180)
@@ -36,6 +37,7 @@ def observe() -> None:
         _outbox()
         _jobs()
         _unsealed()
+        _streams()
         _alarms()
         _backup()
     for name, found in dependencies().items():
@@ -87,6 +89,17 @@ def _jobs() -> None:
 def _unsealed() -> None:
     waiting = Waiting.objects.values("pk")
     measures.UNSEALED_OLDEST.set(_age(Entry.objects.filter(pk__in=waiting).aggregate(at=Min("time"))["at"]))
+
+
+def _streams() -> None:
+    rows = list(Stream.objects.all())
+    for health in Health:
+        measures.STREAMS.labels(health.value).set(sum(one.health is health for one in rows))
+    lags = []
+    for one in rows:
+        with as_system(one.tenant_id):
+            lags += [] if one.is_paused else [one.lag.total_seconds()]
+    measures.STREAM_LAG.set(max(lags, default=0.0))
 
 
 def _alarms() -> None:

@@ -50,6 +50,18 @@ CLAIMS: tuple[Claim, ...] = (
         ("tests/attack/test_acts_never_logged.py",),
     ),
     Claim(
+        "log_streams",
+        _("The log streamed to your own systems"),
+        _(
+            "A tenant streams its log to addresses of its own: signed, in the log's order, at least once and with nothing "
+            "left out, for only a success moves a stream on. Addresses and browsers of people are not sent."
+        ),
+        True,
+        "operations.streams",
+        ("apps/operations/streams/sending.py", "apps/operations/streams/actions.py"),
+        ("tests/faults/test_streams.py", "tests/faults/test_webhooks.py"),
+    ),
+    Claim(
         "append_only",
         _("Append-only log"),
         _("The app's database role can add audit entries and can neither change, delete nor number them."),

@@ -14,8 +14,8 @@ NOT_BUILT: tuple[tuple[str, Text, Text], ...] = (
     ),
     (
         "log_streaming",
-        _("Streaming the audit log"),
-        _("The log is exported on demand; it is not streamed to other systems, and no saved searches are there."),
+        _("Other formats of the log's streams"),
+        _("Streams carry CloudEvents with entries as they are; OCSF, CEF and syslog are not built, nor saved searches."),
     ),
     (
         "log_retention",

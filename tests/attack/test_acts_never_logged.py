@@ -22,7 +22,8 @@ WAY = "a message on its way; what it tells of is compared where it happened"
 EXCEPT = {
     "audit.Entry": ITSELF, "audit.Seal": ITSELF, "audit.Waiting": ITSELF, "audit.TreeNode": ITSELF,
     "audit.Checkpoint": ITSELF, "audit.InstanceLeaf": ITSELF, "audit.Incarnation": ITSELF, "audit.Receipt": ITSELF,
-    "audit.Verified": ITSELF, "audit.Reconciled": ITSELF, "audit.PrivateValue": ITSELF,
+    "audit.Verified": ITSELF, "audit.Reconciled": ITSELF, "audit.PrivateValue": ITSELF, "audit.Word": ITSELF,
+    "audit.SavedView": "filters that a person keeps for themselves, which change nothing",
     "comms.OutboxMessage": WAY, "comms.WebhookEvent": WAY, "comms.WebhookDelivery": WAY, "comms.WebhookAttempt": WAY,
     "comms.WebhookSecret": "comes with its endpoint, or with an act of the endpoint",
     "billing.Counter": COUNTS, "billing.Limit": COUNTS, "forms.ReferenceCounter": COUNTS, "ai.Budget": COUNTS,

@@ -16,6 +16,8 @@ from apps.audit.models import SavedView
 from apps.comms import actions as webhooks
 from apps.comms.models import WebhookEndpoint
 from apps.forms.models import Submission
+from apps.operations.streams import sending
+from apps.operations.streams.models import Stream
 from apps.tenants.encryption import seal
 from tests.cast import DemoCast, acting_as
 
@@ -39,7 +41,7 @@ LEAST_PAGES = {
 NO_PAGES = {
     "accounts:member", "accounts:invitation", "accounts:api-key", "audit:proof", "audit:log-export", "audit:receipt", "forms:take", "forms:preview", "forms:withdraw", "forms:download", "forms:revoke",
     "accounts:sso_domain", "comms:webhook_act", "comms:webhook_resend", "billing:buy", "billing:portal", "ai:summary",
-    "forms:export", "forms:discard",
+    "forms:export", "forms:discard", "streams:act",
 }  # fmt: skip
 SLUG = {"slug": "purchase-request"}
 
@@ -86,9 +88,20 @@ def _view() -> dict[str, Any]:
     return {"pk": made.pk}
 
 
+def _stream() -> dict[str, Any]:
+    """A stream that nothing takes."""
+    found = Stream.objects.first()
+    if found is None:
+        url = "https://logs.invalid/in"
+        found = Stream.objects.create(url=url, description="The company's own log system", secret="")
+        sending.send(found.pk)
+    return {"pk": found.pk}
+
+
 EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "audit:view": _view,
     "comms:webhook": _webhook,
+    "streams:stream": _stream,
     "accounts:team": lambda: {"pk": Team.objects.latest("created_at").pk},
     "accounts:leave": _member,
     "accounts:sso_connection": _provider,

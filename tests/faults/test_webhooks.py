@@ -22,23 +22,17 @@ from apps.comms import actions
 from apps.comms.events import EVENTS
 from apps.comms.models import DeliveryState, OutboxMessage, WebhookDelivery, WebhookEndpoint, WebhookSecret
 from apps.comms.rules import WAITS
+from apps.operations.streams.actions import add_stream
+from apps.operations.streams.models import Stream
 from apps.tenants import clock, egress
-from apps.tenants.context import as_system
+from apps.tenants.context import as_system, with_changes
 from tests import database
 from tests.cast import acting_as
 from tests.faults.test_mail import jobs, until
 from tests.forms import published, step
-from tests.receiver import Receiver, receiving, says
+from tests.receiver import Receiver, says
 
 PROJECT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def receiver(settings: Any) -> Iterator[Receiver]:
-    """A receiver on this machine, and this process allowed to call it."""
-    settings.EGRESS_LOOPBACK = True
-    with receiving() as found:
-        yield found
 
 
 @contextmanager
@@ -260,31 +254,48 @@ def test_an_address_that_turns_inwards_later_is_not_called(acme, receiver, setti
 
 
 def test_a_worker_killed_between_the_call_and_its_note_loses_nothing(acme, receiver):
+    """Of a webhook and of a stream of the audit log, in the same two workers."""
     listen(acme, receiver)
-    reached, free = threading.Event(), threading.Event()
+    reached, free = set(), threading.Event()
 
     def hold(handler: Any) -> None:
-        reached.set()
+        reached.add(handler.path)
         free.wait()
         says(204)(handler)
 
     receiver.answer = hold
+    with acting_as(acme.owner), with_changes(auth_time=clock.now(), amr=("pwd", "otp")):
+        stream, _secret = add_stream(url=f"{receiver.url}/log", by=acme.owner)
     delivery = promise(acme)
     database.work_for(acme.id)
     with worker() as first:
-        until(reached.is_set, "a message is on its way")
+        until(lambda: reached == {"/in", "/log"}, "both are on their way")
         first.kill()
         first.wait()
     assert now(acme, delivery).state == DeliveryState.QUEUED
+    with as_system(acme.id):
+        assert Stream.objects.get().next_seq == 0
     free.set()
     database.work_for(acme.id)
     with worker():
         until(lambda: now(acme, delivery).state == DeliveryState.DELIVERED, "another worker takes it over")
-    assert len(receiver.calls) >= 2, "at least once"
-    assert len({call.headers["webhook-id"] for call in receiver.calls}) == 1
+        until(lambda: has_all(acme, stream), "and the stream")
+    calls = [call for call in receiver.calls if call.path == "/in"]
+    assert len(calls) >= 2, "at least once"
+    assert len({call.headers["webhook-id"] for call in calls}) == 1
     with as_system(acme.id):
         results = sorted(str(call.status) for call in delivery.calls.all())
+        entries = {str(pk) for pk in Entry.objects.filter(seals__seq__gte=0).values_list("pk", flat=True)}
     assert results == ["204", "None"], "the attempt that was cut off stands in the log without a result"
+    told = [event for call in receiver.calls if call.path == "/log" for event in json.loads(call.body)]
+    assert {event["id"] for event in told} == entries
+    assert len(told) > len(entries), "what was cut off came again, under the same ids"
+
+
+def has_all(company: Any, stream: Stream) -> bool:
+    with as_system(company.id):
+        found = Stream.objects.get(pk=stream.pk)
+        return found.next_seq > 0 and found.behind == 0
 
 
 def test_old_deliveries_are_forgotten_and_waiting_ones_kept(acme, receiver):

@@ -12,7 +12,6 @@ from random import uniform
 from uuid import UUID
 
 from django.db import transaction
-from standardwebhooks import Webhook
 
 from apps.audit.actions import record
 from apps.tenants import clock, egress
@@ -22,6 +21,7 @@ from apps.tenants.refusals import Refused
 from ..models import DeliveryState, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookSecret
 from ..models.webhooks import KEPT, OffReason
 from ..rules import FAILING_FOR, GONE, excerpt_of, is_taken, wait_after
+from ..signing import signed_headers
 from .endpoints import PURPOSE
 from .events import queue
 from .mail import tell_owners
@@ -77,16 +77,8 @@ def _call(delivery: WebhookDelivery) -> Result:
 
 def _headers(event: WebhookEvent, endpoint: WebhookEndpoint) -> dict[str, str]:
     """As Standard Webhooks wants them; one signature for each secret that is active."""
-    now = clock.now()
     kept = WebhookSecret.objects.active().filter(endpoint=endpoint)
-    signatures = [Webhook(unseal(PURPOSE, one.sealed)).sign(event.message_id, now, event.payload) for one in kept]
-    return {
-        "content-type": "application/json",
-        "user-agent": "Orkestra-Webhooks/1",
-        "webhook-id": event.message_id,
-        "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": " ".join(signatures),
-    }
+    return signed_headers([unseal(PURPOSE, one.sealed) for one in kept], event.message_id, event.payload)
 
 
 @transaction.atomic

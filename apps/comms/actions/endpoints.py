@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import secrets
 from typing import Any
 
 from django.db import transaction
@@ -20,9 +18,9 @@ from ..events import EVENTS, TEST_EVENT
 from ..models import DeliveryState, WebhookDelivery, WebhookEndpoint, WebhookSecret
 from ..models.webhooks import OffReason
 from ..rules import MOST_ENDPOINTS, OVERLAP
+from ..signing import new_secret
 from .events import queue, tell
 
-SECRET_BYTES = 32
 PURPOSE = "webhook secret"
 
 
@@ -138,7 +136,7 @@ def _check_new(url: str) -> None:
 
 
 def _new_secret(endpoint: WebhookEndpoint) -> str:
-    """`whsec_` and base64 of 256 random bits, as Standard Webhooks writes it; only the sealed form is kept."""
-    text = "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+    """Only the sealed form of it is kept."""
+    text = new_secret()
     WebhookSecret.objects.create(endpoint=endpoint, sealed=seal(PURPOSE, text))
     return text

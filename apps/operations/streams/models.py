@@ -1,0 +1,75 @@
+"""Where a tenant's audit log is streamed to, and how far each destination has taken it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from apps.audit.models import Entry, Seal
+from apps.tenants import clock
+from apps.tenants.models import TenantModel
+
+
+class Health(models.TextChoices):
+    HEALTHY = "healthy", _("healthy")
+    FAILING = "failing", _("failing")
+    PAUSED = "paused", _("paused")
+
+
+class Stream(TenantModel):
+    """One destination. `next_seq` is the place in the log before which everything was taken; only a 2xx moves it on.
+
+    `secret` and `old_secret` are sealed; the old one signs beside the new one until `old_until`. Until `held_until` a job
+    has it; `next_at` is when it is tried again after a failure.
+    """
+
+    audit_type: ClassVar[str] = "audit_stream"
+
+    url = models.CharField(_("address"), max_length=500)
+    description = models.CharField(_("note"), max_length=200, blank=True)
+    secret = models.TextField()
+    old_secret = models.TextField(blank=True)
+    old_until = models.DateTimeField(null=True)
+    next_seq = models.BigIntegerField(default=0)
+    is_paused = models.BooleanField(default=False)
+    tries = models.PositiveIntegerField(default=0)
+    next_at = models.DateTimeField(null=True)
+    held_until = models.DateTimeField(null=True)
+    failing_since = models.DateTimeField(null=True)
+    last_status = models.PositiveSmallIntegerField(null=True)
+    last_error = models.CharField(max_length=300, blank=True)
+    taken_at = models.DateTimeField(null=True)
+    tested_at = models.DateTimeField(null=True)
+    test_result = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        verbose_name = _("audit stream")
+        constraints = [models.UniqueConstraint(fields=["tenant", "url"], name="operations_stream_url")]
+
+    @property
+    def host(self) -> str:
+        """What lists show of the address: a path can hold a key."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def health(self) -> Health:
+        if self.is_paused:
+            return Health.PAUSED
+        return Health.FAILING if self.failing_since else Health.HEALTHY
+
+    @property
+    def behind(self) -> int:
+        """How many sealed entries it has not taken."""
+        last = Seal.objects.order_by("-seq").values_list("seq", flat=True).first()
+        return 0 if last is None else max(0, last + 1 - self.next_seq)
+
+    @property
+    def lag(self) -> timedelta:
+        """How old the oldest entry is that it has not taken; nothing where it has all."""
+        oldest = Entry.objects.filter(seals__seq=self.next_seq).values_list("time", flat=True).first()
+        return max(timedelta(), clock.now() - oldest) if oldest else timedelta()
