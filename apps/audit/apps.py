@@ -11,11 +11,12 @@ class AuditConfig(AppConfig):
         from apps.tenants.slots import Heartbeat, Probe, SettingsPage, Watcher, slots
 
         from . import background, probes
-        from .audit_actions import ACTIONS
+        from .audit_actions import ACTIONS, LOGGED
         from .catalogue import register
         from .forgeries import record_forgery
 
         register(ACTIONS)
+        slots.logged.fill(LOGGED)
         slots.watchers.add(Watcher("audit.forgeries", record_forgery))
 
         slots.settings_pages.add(

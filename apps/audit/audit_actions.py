@@ -2,6 +2,8 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.tenants.slots import Logged
+
 from .catalogue import Act
 
 ACTIONS = {
@@ -61,3 +63,6 @@ ACTIONS = {
         ("incarnation", "lost_from", "lost_to", "root", "logs"),
     ),
 }
+
+# What reconciliation expects of the rows of this room.
+LOGGED = (Logged("audit.LogExport", ("log_export.asked",), "log_export", "id", {"format": "format"}),)

@@ -21,13 +21,13 @@ from apps.tenants.slots import SecurityEvent
 from .actions import Target, record, record_platform
 
 WAIT_SECONDS = 5.0
-ACTS: dict[str, str] = {Kind.CONTEXT_FORGED: "context.forged", Kind.JOB_FORGED: "job.forged"}
+FORGED = {Kind.CONTEXT_FORGED.value, Kind.JOB_FORGED.value}
 _here = threading.local()
 
 
 def record_forgery(event: SecurityEvent) -> None:
     """Record what was forged, and where. Raises when it could not be written."""
-    if event.kind not in ACTS or getattr(_here, "is_writing", False):
+    if event.kind not in FORGED or getattr(_here, "is_writing", False):
         return
     with ThreadPoolExecutor(max_workers=1) as writer:
         writer.submit(_write, event.kind, dict(event.facts)).result(timeout=WAIT_SECONDS)
@@ -37,17 +37,19 @@ def _write(kind: str, facts: dict[str, object]) -> None:
     _here.is_writing = True
     try:
         named = facts.get("tenant") if kind == Kind.JOB_FORGED else None
-        if not (named and _written_to(UUID(str(named)), ACTS[kind], facts)):
+        if not (named and _written_to(UUID(str(named)), facts)):
             about = Target("installation", PLATFORM_TENANT_ID, "Orkestra")
-            record_platform(ACTS[kind], about, facts=facts, outcome="refused")
+            record_platform(
+                "job.forged" if kind == Kind.JOB_FORGED else "context.forged", about, facts=facts, outcome="refused"
+            )
     finally:
         connections.close_all()
 
 
-def _written_to(tenant: UUID, action: str, facts: dict[str, object]) -> bool:
+def _written_to(tenant: UUID, facts: dict[str, object]) -> bool:
     """Whether there is such a tenant, whose log has it now."""
     with as_system(tenant), transaction.atomic():
         found = Tenant.objects.filter(pk=tenant).first()
         if found is not None:
-            record(action, found, facts=facts, outcome="refused")
+            record("job.forged", found, facts=facts, outcome="refused")
     return found is not None

@@ -13,5 +13,6 @@ EVENTS: dict[str, Text] = {
     "submission.rejected": _("A submission was rejected in the end"),
     "submission.withdrawn": _("A submission was taken back"),
     "decision.made": _("Somebody decided on a step"),
+    "audit.checkpoint": _("The signed head of the audit log, once a day"),
 }
 TEST_EVENT = "webhook.test"

@@ -53,7 +53,7 @@ class OperationsConfig(AppConfig):
         from apps.tenants.sealed import tenant_fields
         from apps.tenants.slots import Heartbeat, Probe, Watcher, slots
 
-        from . import anchors, errors, observe
+        from . import anchors, errors, observe, told
         from .alarms import keeper
         from .models import Stream
         from .probes import backups, observability
@@ -68,6 +68,7 @@ class OperationsConfig(AppConfig):
         slots.heartbeats.add(Heartbeat("operations.streams", sending.beat))
         slots.probes.add(Probe("operations.streams", streams))
         slots.anchored = anchors.anchored
+        slots.told_heads = told.told_heads
         slots.heartbeats.add(Heartbeat("operations.anchors", anchors.beat))
         slots.probes.add(Probe("operations.backup", backups))
         slots.probes.add(Probe("operations.observability", observability))

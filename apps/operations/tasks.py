@@ -6,7 +6,7 @@ from uuid import UUID
 
 from apps.tenants.jobs import periodic_task, tenant_task
 
-from . import observe
+from . import observe, told
 from .streams import sending
 
 
@@ -15,6 +15,12 @@ def probe_all(timestamp: int) -> None:
     """Every claim's probe, for the metrics; and what is too old goes."""
     observe.probe_all()
     observe.forget_old()
+
+
+@periodic_task(name="operations.tell_heads", cron="23 5 * * *", queue="operations")
+def tell_heads(timestamp: int) -> None:
+    """The signed head of each log that has grown, to its owners by mail and to webhooks that ask for it."""
+    told.tell_all()
 
 
 @tenant_task(name="operations.send_stream", queue="streams")

@@ -15,9 +15,7 @@ NOT_BUILT: tuple[tuple[str, Text, Text], ...] = (
     (
         "log_streaming",
         _("Other formats of the log's streams"),
-        _(
-            "Streams carry CloudEvents with entries as they are; OCSF, CEF and syslog are not built, nor saved searches."
-        ),
+        _("Streams carry CloudEvents with entries as they are; OCSF, CEF and syslog are not built."),
     ),
     (
         "log_retention",

@@ -50,6 +50,7 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("ORKESTRA_DNS", "name server that proves mail domains, host:port; else the system's"),
     Variable("ORKESTRA_AUDIT_ANCHORS", "where heads of the logs are kept: file:///path s3://bucket/prefix?days=365"),
+    Variable("ORKESTRA_AUDIT_ANCHOR_MAIL", "1 mails each owner the signed head of their log, once a day", "1"),
     Variable("ORKESTRA_SECURITY_CONTACT", "address in security.txt", "security@orkestra.ai"),
     Variable("ORKESTRA_DISCLOSURE_TENANT", "tenant whose public form takes vulnerability reports", "orkestra"),
     Variable("ORKESTRA_TRUSTED_PROXIES", "how many proxies stand in front", "0"),

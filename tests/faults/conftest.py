@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from orkestra.settings.databases import email
 from tests.receiver import Receiver, receiving
+from tests.smtp import MailServer
 
 
 @pytest.fixture
@@ -16,3 +18,15 @@ def receiver(settings: Any) -> Iterator[Receiver]:
     settings.EGRESS_LOOPBACK = True
     with receiving() as found:
         yield found
+
+
+@pytest.fixture
+def post(settings: Any) -> Iterator[MailServer]:
+    """A mail server, and this process told to use it."""
+    server = MailServer()
+    for name, value in email(server.url).items():
+        setattr(settings, name, value)
+    yield server
+    server.free.set()
+    server.shutdown()
+    server.server_close()

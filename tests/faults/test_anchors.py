@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -24,7 +25,9 @@ from apps.audit.models import Checkpoint, Entry
 from apps.audit.sealer import seal
 from apps.audit.verify import verify
 from apps.audit.walk import Damage, Kind
-from apps.operations import anchors
+from apps.comms import actions as webhooks
+from apps.comms.models import OutboxMessage, WebhookDelivery
+from apps.operations import anchors, told
 from apps.tenants.context import NOBODY, as_system, tenant_context
 from apps.tenants.models import PLATFORM_TENANT_ID
 from tests import database
@@ -158,6 +161,31 @@ def test_a_place_that_was_never_reached_keeps_everything_unsigned(monkeypatch, a
 def test_an_address_that_is_no_place_is_refused(text):
     with pytest.raises(ImproperlyConfigured):
         anchors.place_of(text)
+
+
+def test_owners_and_webhooks_get_the_head_once_and_it_counts_when_they_have_it(acme, post, receiver):
+    with acting_as(acme.owner):
+        webhooks.create_endpoint(url=f"{receiver.url}/in", events=["audit.checkpoint"], by=acme.owner)
+    made = sign(acme, 3)
+    with as_system(acme.id):
+        assert told.tell()
+        assert not told.tell(), "the same head once"
+        assert told.told_heads() == []
+        mail = OutboxMessage.objects.get(template=told.TEMPLATE)
+        webhooks.deliver(mail.pk)
+        webhooks.attempt(WebhookDelivery.objects.get().pk)
+        assert {(kind, size) for kind, size, _at in told.told_heads()} == {("mail", made.size), ("webhook", made.size)}
+    assert json.loads(receiver.calls[0].body)["data"]["note"] == made.note
+    (sent,) = post.mails
+    assert sent["To"] == acme.owner.user.email
+    text = sent.get_payload(decode=True).decode().replace("\r\n", "\n")
+    start = text.index(made.origin)
+    end = text.index("\n", text.index("— " + made.origin)) + 1
+    note.open_note(text[start:end], keys.verifiers(made.origin))
+    assert last_anchor(acme.id).size == made.size
+    sign(acme)
+    with as_system(acme.id):
+        assert told.tell(), "it has grown"
 
 
 def test_a_forged_anchor_is_passed_over(folder, acme):

@@ -19,25 +19,12 @@ from apps.accounts.actions import invite
 from apps.comms import actions
 from apps.comms.models import OutboxMessage, OutboxState
 from apps.tenants.context import as_system
-from orkestra.settings.databases import email
 from tests import database
 from tests.cast import acting_as
 from tests.forms import published, step
 from tests.smtp import MailServer
 
 PROJECT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def post(settings: Any) -> Iterator[MailServer]:
-    """A mail server, and this process told to use it."""
-    server = MailServer()
-    for name, value in email(server.url).items():
-        setattr(settings, name, value)
-    yield server
-    server.free.set()
-    server.shutdown()
-    server.server_close()
 
 
 def promise(company: Any, dedupe: str = "x") -> OutboxMessage:
