@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 
 from apps.tenants.context import require
-from apps.tenants.freshness import fresh
+from apps.tenants.freshness import require_fresh
 from apps.tenants.pages import PageRequest, page, refusal_on, turl
 from apps.tenants.refusals import Conflict
 
@@ -27,11 +27,11 @@ def streams(request: PageRequest, tenant: str) -> HttpResponse:
     return page(request, "operations/streams/list.html", context)
 
 
-@fresh
 def new(request: PageRequest, tenant: str) -> HttpResponse:
     """Add a destination, for a person who signed in just now; its secret is shown once."""
     require("settings.write")
     require("audit.read")
+    require_fresh()
     asked = StreamInput(request.POST or None)
     if request.method == "POST" and asked.is_valid():
         with refusal_on(asked):
