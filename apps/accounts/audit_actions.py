@@ -150,7 +150,7 @@ ACTIONS = {
 
 # What reconciliation expects of the rows of this room.
 LOGGED = (
-    Logged("accounts.Member", ("member.added",), "member"),
+    Logged("accounts.Member", ("member.added", "service_account.created"), "member"),
     Logged("accounts.Team", ("team.created",), "team"),
     Logged("accounts.TeamMember", ("team.changed",), "team", "team_id", {"joined": "member_id"}),
     Logged("accounts.Invitation", ("invitation.sent",), "invitation"),

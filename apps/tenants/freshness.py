@@ -28,6 +28,8 @@ DANGEROUS: dict[str, Text] = {
     "role.owner": _("Make a member an owner"),
     "service_account.change": _("Make a service account, or let it do more"),
     "sso.change": _("Change single sign-on"),
+    "stream.add": _("Stream the audit log to an address"),
+    "stream.rotate": _("Change the secret of a stream"),
     "support.enter": _("Enter a tenant as a Super Admin"),
     "webhook.create": _("Add a webhook endpoint"),
     "webhook.move": _("Send a webhook's events to another address"),

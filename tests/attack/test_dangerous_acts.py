@@ -17,6 +17,7 @@ from apps.tenants.ids import new_id
 from tests.forms import body, step
 
 HOOK = {"url": "https://hooks.example/in", "events": ["submission.sent"]}
+STREAM = {"url": "https://logs.example/in", "start": "now"}
 # act -> (page, what is posted), (method, path of the API, what is sent); None where the door does not have the act.
 # Names in braces are those of the scene.
 DOORS = {
@@ -32,6 +33,8 @@ DOORS = {
     "role.owner": (("settings/members/{editor}/", {"do": "role", "role": "owner"}), ("patch", "members/{editor}", {"role": "owner"})),
     "service_account.change": (("settings/api-keys/accounts/", {"service-name": "x", "service-role": "viewer"}), ("post", "service-accounts", {"name": "y", "role": "viewer"})),
     "sso.change": (("settings/sso/", {"domain": "acme.example"}), None),
+    "stream.add": (("settings/audit-log/streams/new/", STREAM), ("post", "audit/streams", {"url": STREAM["url"]})),
+    "stream.rotate": (("settings/audit-log/streams/{stream}/act/", {"do": "rotate"}), ("post", "audit/streams/{stream}/rotate", None)),
     "support.enter": None,  # below: it is the platform's
     "webhook.create": (("settings/webhooks/", HOOK), ("post", "webhooks", HOOK)),
     "webhook.move": (("settings/webhooks/{hook}/", HOOK | {"url": "https://other.example/"}), ("patch", "webhooks/{hook}", {"url": "https://other.example/"})),
@@ -56,12 +59,14 @@ def scene(api, acme):
     form = door.post("/api/v1/forms", body(step("a", acme.reviewer))).json()["id"]
     orphan = door.post("/api/v1/forms", body(step("a", acme.reviewer), slug="orphan")).json()["id"]
     hook = door.post("/api/v1/webhooks", HOOK | {"url": "https://first.example/"}).json()["id"]
+    stream = door.post("/api/v1/audit/streams", {"url": "https://first.example/"}).json()["id"]
     with as_system(acme.id):
         Grant.objects.filter(form_id=orphan).delete()
     return {
         "form": form,
         "orphan": orphan,
         "hook": hook,
+        "stream": stream,
         "editor": acme.editor.pk,
         "editor_user": f"USER:{acme.editor.pk}",
     }

@@ -33,7 +33,7 @@ def add_stream(*, url: str, by: Any, description: str = "", whole: bool = True) 
     already, or one too many.
     """
     _may_write()
-    require_fresh()
+    require_fresh("stream.add")
     egress.check_url(url)
     if Stream.objects.count() >= MOST_STREAMS:
         raise Refused(_("A tenant has at most %(n)s streams.") % {"n": MOST_STREAMS}, code="too_many")
@@ -95,7 +95,7 @@ def replay(stream: Stream, *, since: int, by: Any) -> Stream:
 def rotate(stream: Stream, *, by: Any) -> str:
     """A new secret, shown once; the one before signs beside it for a day."""
     _may_write()
-    require_fresh()
+    require_fresh("stream.rotate")
     found, secret = _locked(stream), new_secret()
     found.old_secret, found.old_until, found.secret = found.secret, clock.now() + OVERLAP, seal(PURPOSE, secret)
     found.save()

@@ -31,7 +31,7 @@ def new(request: PageRequest, tenant: str) -> HttpResponse:
     """Add a destination, for a person who signed in just now; its secret is shown once."""
     require("settings.write")
     require("audit.read")
-    require_fresh()
+    require_fresh("stream.add")
     asked = StreamInput(request.POST or None)
     if request.method == "POST" and asked.is_valid():
         with refusal_on(asked):
