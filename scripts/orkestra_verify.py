@@ -19,6 +19,7 @@ import base64
 import binascii
 import concurrent.futures
 import hashlib
+import hmac
 import json
 import os
 import sys
@@ -29,8 +30,8 @@ from typing import IO, TextIO
 WHOLE, TAMPERED, TRUNCATED, INCOMPLETE, COULD_NOT_RUN = range(5)
 WORDS = {WHOLE: "WHOLE", TAMPERED: "TAMPERED", TRUNCATED: "TRUNCATED", INCOMPLETE: "INCOMPLETE"}
 ENTRIES, PROOFS, CHECKPOINT, INSTANCE = "entries.jsonl", "proofs.jsonl", "checkpoint.txt", "instance.tlog-proof"
-RECEIPTS, KEYS, MANIFEST = "receipts.jsonl", "keys.txt", "manifest.json"
-MEMBERS = {ENTRIES, PROOFS, CHECKPOINT, INSTANCE, RECEIPTS, KEYS, MANIFEST, "README.txt"}
+RECEIPTS, KEYS, MANIFEST, PRIVATE = "receipts.jsonl", "keys.txt", "manifest.json", "private.jsonl"
+MEMBERS = {ENTRIES, PROOFS, CHECKPOINT, INSTANCE, RECEIPTS, KEYS, MANIFEST, PRIVATE, "README.txt"}
 SMALL = 1 << 20  # members that are read whole
 LONGEST_LINE = 1 << 20
 LARGEST_MEMBER = 1 << 40
@@ -306,6 +307,70 @@ class Bundle:
             raise Fault(TAMPERED, f"{name} cannot be read ({type(error).__name__}: {error})") from None
 
 
+class Private:
+    """Compare what entries commit to with the values that the bundle brings, in one pass in the log's order.
+
+    What is not there counts as erased from the entry on that attests it, and as missing where none does.
+    """
+
+    MARKS = (b'"private":[', b'"action":"privacy.erased"')
+
+    def __init__(self, parts: Iterator[list[bytes]]) -> None:
+        self.lines = (line for part in parts for line in part)
+        self.kept, self.erased = 0, {}  # type: int, dict[int, int]
+        self.absent: dict[str, int] = {}
+        self.next = self._read()
+
+    def _read(self) -> dict[str, str] | None:
+        line = next(self.lines, None)
+        if line is None:
+            return None
+        try:
+            said = json.loads(line)
+            return {name: str(said[name]) for name in ("entry", "name", "salt", "value")}
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise Fault(TAMPERED, f"{PRIVATE} cannot be read") from None
+
+    def see(self, index: int, entry: bytes) -> None:
+        if not any(mark in entry for mark in self.MARKS):
+            return
+        try:
+            said = json.loads(entry)
+            who = str((said.get("impersonator") or said["actor"])["id"])
+            promises = {str(one["name"]): str(one["commitment"]) for one in said.get("private", [])}
+            people = {str(one["id"]) for one in said["targets"]} | {str(said["facts"].get("person"))}
+            entry_id, action = str(said["id"]), said["action"]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise Fault(TAMPERED, f"entry #{index} is not an entry") from None
+        while self.next is not None and self.next["entry"] == entry_id:
+            self._compare(index, self.next, promises.pop(self.next["name"], ""))
+            self.next = self._read()
+        if promises:
+            self.absent[who] = self.absent.get(who, 0) + len(promises)
+        if action == "privacy.erased" and (gone := sum(self.absent.pop(person, 0) for person in people)):
+            self.erased[index] = gone
+
+    def _compare(self, index: int, one: dict[str, str], promise: str) -> None:
+        try:
+            found = hmac.new(bytes.fromhex(one["salt"]), one["value"].encode(), hashlib.sha256).hexdigest()
+        except ValueError:
+            raise Fault(TAMPERED, f"{PRIVATE} cannot be read") from None
+        if found != promise:
+            raise Fault(TAMPERED, f"the {one['name'][:16]!r} of entry #{index} is not what the entry commits to")
+        self.kept += 1
+
+    def end(self) -> tuple[list[str], list[str]]:
+        """(what holds, what is missing), in words."""
+        if self.next is not None:
+            raise Fault(TAMPERED, f"{PRIVATE} has a value of an entry that is not here")
+        notes = [f"{self.kept} addresses and agents are what their entries commit to."] if self.kept else []
+        notes += [f"{count} are erased, attested at #{index}." for index, count in sorted(self.erased.items())]
+        missing = sum(self.absent.values())
+        return notes, [
+            f"{missing} addresses and agents are MISSING, and nothing attests their erasure"
+        ] if missing else []
+
+
 def shares(lines: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
     """The lines in lists of SHARE, the last one shorter."""
     held = []
@@ -341,6 +406,7 @@ class Verification:
         self.count, self.receipts, self.last_entry = 0, 0, b""
         self.notes: list[str] = []
         self.lacks: list[str] = []
+        self.private = Private(bundle.lines(PRIVATE)) if PRIVATE in bundle.names else None
         self.wanted: dict[bytes, tuple[str, str, bool]] = {}  # leaf -> (name, time, given), of receipts looked for
 
     def run(self) -> None:
@@ -360,6 +426,10 @@ class Verification:
             self._log(olds)
         self._instance(note)
         self._look_for_receipts()
+        if self.private is not None:
+            notes, lacks = self.private.end()
+            self.notes += notes
+            self.lacks += lacks
 
     def _manifest(self) -> dict[str, object]:
         try:
@@ -411,8 +481,13 @@ class Verification:
             self.notes.append(f"The log continues {path} ({size} entries), unchanged.")
 
     def _entries(self) -> Iterator[list[bytes]]:
+        at = 0
         for part in self.bundle.lines(ENTRIES):
             self.last_entry = part[-1]
+            if self.private is not None:
+                for index, entry in enumerate(part, at):
+                    self.private.see(index, entry)
+            at += len(part)
             yield part
 
     def _compare(self, tree: Tree, olds: list[Head]) -> None:
@@ -438,6 +513,8 @@ class Verification:
             leaf = leaf_hash(entry)
             check_inclusion(proof, index, self.size, leaf, self.root)
             self.wanted.pop(leaf, None)
+            if self.private is not None:
+                self.private.see(index, entry)
             before, self.count = index, self.count + 1
         if next(proofs, None) is not None:
             raise Fault(INCOMPLETE, "there are proofs of entries that are not here")
@@ -538,6 +615,8 @@ def not_proved(verification: Verification) -> Iterator[str]:
     yield from verification.lacks
     if PROOFS in verification.bundle.names:
         yield f"that the selection ({verification.filters}) holds all entries of its kind"
+    if verification.private is None:
+        yield "the addresses and agents that entries commit to, kept or erased: export them by ?private=1 to compare them"
     if not verification.options.checkpoint:
         yield "that this log is the one that others saw: give an anchor or an older checkpoint by --checkpoint"
     yield "that everything that happened was logged, and anything after this checkpoint"

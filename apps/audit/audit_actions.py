@@ -22,7 +22,7 @@ ACTIONS = {
     "audit.exported": Act(
         _("Exported the audit log"),
         _("Somebody took a copy of the log or of a part of it, with its proofs."),
-        ("filters", "whole", "format"),
+        ("filters", "whole", "format", "private"),
     ),
     "log_export.asked": Act(
         _("Asked for an export of the audit log"),

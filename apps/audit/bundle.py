@@ -1,7 +1,8 @@
 """The export: a ZIP with entries as their exact bytes, and everything that a stranger needs to verify them.
 
 Members: entries.jsonl (one entry a line, in the order of the log), checkpoint.txt, instance.tlog-proof, receipts.jsonl,
-keys.txt, manifest.json, README.txt, and for a selection proofs.jsonl (one inclusion proof a line, for each entry).
+keys.txt, manifest.json, README.txt, for a selection proofs.jsonl (one inclusion proof a line, for each entry), and
+private.jsonl where addresses and agents were asked for.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from apps.tenants.models import Tenant
 
 from . import canonical, keys, storage, tree
 from .actions import record
-from .models import Checkpoint, Entry, EntryQuerySet, Receipt
+from .models import Checkpoint, Entry, EntryQuerySet, PrivateValue, Receipt
 from .proofs import fresh_checkpoint, witnessed
 from .statements import text_of
 
@@ -38,6 +39,7 @@ What it is
   checkpoint.txt       the signed head of the log: its name, how many entries it has, the root of their Merkle tree
   proofs.jsonl         only in a selection: for each entry its place and its inclusion proof
   instance.tlog-proof  that this checkpoint is itself a leaf of the log of all checkpoints of the installation
+  private.jsonl        only where it was asked for: addresses and agents with the salts that entries commit to them by
   receipts.jsonl       signed receipts that were handed out for entries of this file when the acts were committed
   keys.txt             the public keys, for comparing only: a verifier must be given the key by somebody you trust
 
@@ -61,6 +63,7 @@ class Bundle:
     rows: EntryQuerySet
     checkpoint: Checkpoint
     filters: dict[str, Any]
+    private: bool = False
 
     @property
     def is_selection(self) -> bool:
@@ -74,14 +77,15 @@ class Bundle:
         return f"{slug}-audit-{part}-{self.checkpoint.size}.zip"
 
 
-def export(rows: EntryQuerySet, filters: dict[str, Any]) -> Bundle:
+def export(rows: EntryQuerySet, filters: dict[str, Any], *, private: bool = False) -> Bundle:
     """A bundle of these entries under a checkpoint made now; the export itself is its last entry.
 
+    With `private` it brings the addresses and agents that entries commit to: no later erasure reaches into such a file.
     Raises Conflict where the log may not be signed.
     """
     with transaction.atomic():
-        record("audit.exported", facts={"filters": sorted(filters), "whole": not filters})
-    return Bundle(rows, fresh_checkpoint(), filters)
+        record("audit.exported", facts={"filters": sorted(filters), "whole": not filters, "private": private})
+    return Bundle(rows, fresh_checkpoint(), filters, private)
 
 
 def stream(bundle: Bundle) -> Iterator[bytes]:
@@ -138,6 +142,8 @@ def _members(bundle: Bundle) -> Iterator[tuple[str, Iterable[bytes]]]:
     if bundle.is_selection:
         yield "proofs.jsonl", _proofs(bundle)
     yield "receipts.jsonl", _receipts(bundle)
+    if bundle.private:
+        yield "private.jsonl", _private(bundle)
 
 
 def _manifest(bundle: Bundle) -> dict[str, Any]:
@@ -179,6 +185,16 @@ def _receipts(bundle: Bundle) -> Iterator[bytes]:
     while found := list(rows.filter(entry__seals__seq__gt=after).values_list("entry__seals__seq", "note")[:BATCH]):
         yield b"".join(json.dumps({"receipt": note}, separators=(",", ":")).encode() + b"\n" for _seq, note in found)
         after = found[-1][0]
+
+
+def _private(bundle: Bundle) -> Iterator[bytes]:
+    """Salts and values, in the order of their entries."""
+    for rows in _batches(bundle):
+        places = (rows[0][0], rows[-1][0])
+        kept = PrivateValue.objects.filter(entry__seals__seq__range=places, entry__in=bundle.rows.order_by())
+        for one in kept.order_by("entry__seals__seq", "name"):
+            said = {"entry": str(one.entry_id), "name": one.name, "salt": bytes(one.salt).hex(), "value": one.value}
+            yield json.dumps(said, separators=(",", ":")).encode() + b"\n"
 
 
 def bundle_of(entry: Entry) -> Bundle:

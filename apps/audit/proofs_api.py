@@ -138,7 +138,10 @@ class ExportView(APIView):
     needs = {"get": "audit.read"}
 
     @extend_schema(
-        parameters=[OpenApiParameter(name, str) for name in (*NAMES, "entry")],
+        parameters=[
+            *(OpenApiParameter(name, str) for name in (*NAMES, "entry")),
+            OpenApiParameter("private", str, description="1 brings addresses and agents too, to verify them outside"),
+        ],
         responses={(200, "application/zip"): OpenApiTypes.BINARY, 409: CONFLICT},
     )
     def get(self, request: ApiRequest) -> HttpResponseBase:
@@ -178,7 +181,7 @@ def exported(query: Any, zone: ZoneInfo) -> Bundle:
     if one := query.get("entry"):
         filters["entry"] = str(_uuid(one))
         rows = rows.filter(pk=filters["entry"])
-    return export(rows, filters)
+    return export(rows, filters, private=query.get("private") == "1")
 
 
 def bundle_answer(bundle: Bundle) -> StreamingHttpResponse:

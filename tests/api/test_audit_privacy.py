@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import json
+import zipfile
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, connection
 
-from apps.audit import private
+from apps.audit import keys, private
 from apps.audit.models import Entry, PrivateValue
 from apps.audit.sealer import seal
 from apps.audit.verify import verify
 from tests import database
 from tests.cast import acting_as
+from tests.unit.test_the_verifier import verifier
 
 AGENT = "Inspector/9.1 (secret-laptop)"
 
@@ -107,6 +112,46 @@ def test_a_value_that_is_gone_or_changed_without_an_attestation_is_told(browse, 
         found = private.examine()
     assert found.lost == 1
     assert found.broken == [first.pk]
+    assert ended(acme) == 1
+    with database.superuser() as admin:
+        admin.execute("DELETE FROM audit_privatevalue WHERE entry_id = %s", [first.pk])
+    assert ended(acme) == 3
+
+
+def ended(company) -> int:
+    """How the command that verifies ends."""
+    with pytest.raises(SystemExit) as stop:
+        call_command("verify_audit", tenant=company.slug, processes=1, stdout=StringIO())
+    return int(stop.value.code)
+
+
+def test_an_outsider_sees_what_is_kept_erased_and_missing(browse, acme, api, tmp_path):
+    invite(browse, acme)
+    door, key = api.as_(acme.owner), base64.b64encode(keys.public_keys()[0]).decode()
+
+    def verdict(name: str = "", data: bytes | None = None, query: str = "?private=1") -> tuple[int, str]:
+        sent = b"".join(door.get(f"/api/v1/audit/export{query}").streaming_content)
+        place = tmp_path / "bundle.zip"
+        with zipfile.ZipFile(io.BytesIO(sent)) as made, zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as file:
+            for one in made.namelist():
+                file.writestr(one, data if one == name and data is not None else made.read(one))
+        said = StringIO()
+        return verifier.main([str(place), "--key", key, "--processes", "1"], said), said.getvalue()
+
+    code, said = verdict(query="")
+    assert (code, "addresses and agents that entries commit to" in said) == (0, True)
+    code, said = verdict()
+    assert (code, "are what their entries commit to" in said) == (0, True), said
+    assert verdict("private.jsonl", b"")[0] == 3
+    assert "MISSING" in verdict("private.jsonl", b"")[1]
+    with acting_as(acme.owner):
+        one = PrivateValue.objects.filter(name="agent").order_by("entry__seals__seq").first()
+    forged = {"entry": str(one.entry_id), "name": "agent", "salt": bytes(one.salt).hex(), "value": "Another/1"}
+    assert verdict("private.jsonl", json.dumps(forged).encode() + b"\n")[0] == 1
+    call_command("erase_person", acme.owner.user.email, tenant=acme.slug, stdout=StringIO())
+    code, said = verdict()
+    assert "are erased, attested at #" in said
+    assert (code, "MISSING" in said) == (0, False), said
 
 
 def test_only_who_may_change_members_erases(browse, acme):

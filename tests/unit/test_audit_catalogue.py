@@ -50,6 +50,10 @@ SILENT = {
     "approvals.cases.close_open_steps": INSIDE,
     "approvals.paths.check_path": JUDGES,
     "billing.plan": READS,
+    "accounts.sso.find": READS,
+    "trust.policy.keep": "what the browsers of strangers report, thrown away in the end; a security event tells of it",
+    "trust.policy.parsed": READS,
+    "accounts.sso.proven_domains": READS,
     "comms.delivering.prune": "drops deliveries that are older than their time",
     "comms.delivering.requeue_webhooks": SENDS,
     "comms.events.publish_event": SENDS,
@@ -173,10 +177,41 @@ def test_the_facts_that_the_code_writes_are_those_of_the_catalogue():
     assert seen > 40
 
 
+# What the log must tell of, whatever the product is changed into.
+MUST = {
+    "signing in and out": ("session.opened", "session.closed", "session.ended", "session.refused"),
+    "passwords": ("password.reset_asked", "password.changed", "limit.passed"),
+    "tokens": ("token.issued", "token.reused", "token.revoked"),
+    "keys": ("api_key.created", "api_key.revoked", "signing_key.rotated", "log.key_rotated", "context.key_rotated"),
+    "second factors": ("factor.added", "factor.removed", "factor.codes_made", "factor.required"),
+    "invitations": ("invitation.sent", "invitation.withdrawn", "invitation.accepted"),
+    "members and roles": ("member.added", "member.changed", "member.deactivated", "member.reactivated"),
+    "teams": ("team.created", "team.changed"),
+    "grants": ("access.granted", "access.revoked", "access.taken", "filling.changed"),
+    "forms and versions": ("form.created", "form.changed", "form.published", "form.deleted", "path.published"),
+    "submissions and corrections": ("draft.started", "submission.sent", "case.sent_back", "case.resubmitted"),
+    "decisions": ("submission.decided", "task.reassigned"),
+    "attachments": ("attachment.added", "attachment.removed", "attachment.downloaded", "attachment.corrupt"),
+    "exports": ("export.asked", "export.made", "export.downloaded", "export.dropped"),
+    "settings": ("tenant.changed", "sso.connected", "sso.changed", "sso.only", "webhook.created", "webhook.changed"),
+    "billing": ("plan.started", "plan.changed", "quota.overridden"),
+    "flags": ("flag.changed", "flag.overridden"),
+    "AI": ("ai.granted", "ai.switched", "ai.budget_reached", "ai.summary_asked", "ai.summary_written"),
+    "support": ("support.entered", "support.left"),
+    "the log itself": ("audit.viewed", "audit.exported", "log_export.asked", "log_export.downloaded", "stream.added"),
+    "privacy": ("privacy.erased",),
+}
+
+
+@pytest.mark.parametrize("about", MUST)
+def test_what_must_be_told_is_registered(about):
+    assert set(MUST[about]) - {name for name, _act in listed()} == set()
+
+
 def actions_modules() -> list[Path]:
     rooms = (ROOT / "apps").iterdir()
     return [path for room in sorted(rooms) if room.name != "audit"
-            for path in ([room / "actions.py"] if (room / "actions.py").exists() else sorted((room / "actions").glob("[a-z]*.py")))]  # fmt: skip
+            for path in sorted(room.glob("*/actions.py")) + ([room / "actions.py"] if (room / "actions.py").exists() else sorted((room / "actions").glob("[a-z]*.py")))]  # fmt: skip
 
 
 def reaches() -> dict[str, set[str]]:

@@ -1,4 +1,4 @@
-"""Verify every audit log: exit 0 whole, 1 tampered, 2 truncated, 4 could not run."""
+"""Verify every audit log: exit 0 whole, 1 tampered, 2 truncated, 3 a private value is missing, 4 could not run."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from apps.audit.walk import Damage, Kind
 from apps.tenants.context import TenantContext, as_system, tenant_context
 from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
 
-WHOLE, TAMPERED, TRUNCATED, COULD_NOT_RUN = 0, 1, 2, 4
+WHOLE, TAMPERED, TRUNCATED, INCOMPLETE, COULD_NOT_RUN = range(5)
 
 
 class Command(BaseCommand):
     help = (
         "Verify the audit logs of all tenants and the log of all checkpoints. Exits 0 when all are whole, 1 naming the "
-        "first bad entry and the kind of damage, 2 when an end is cut off, 4 if it could not run."
+        "first bad entry and the kind of damage, 2 when an end is cut off, 3 when only private values are missing with no erasure to attest it, 4 if it could not run."
     )
     requires_system_checks: list[str] = []
 
@@ -34,6 +34,8 @@ class Command(BaseCommand):
         how.add_argument("--full", action="store_true", help="from the first entry on; the default")
         how.add_argument("--incremental", action="store_true", help="only what has come since the last verification")
         parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1))
+
+    lost = changed = 0  # private values
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -46,7 +48,9 @@ class Command(BaseCommand):
             self.stderr.write("There is no such tenant.")
             sys.exit(COULD_NOT_RUN)
         kinds = {result.kind for result in found if not result.whole} | ({damage.kind.value} if damage else set())
-        sys.exit(WHOLE if not kinds else TRUNCATED if kinds == {Kind.TAIL_CUT.value} else TAMPERED)
+        if self.changed or kinds - {Kind.TAIL_CUT.value}:
+            sys.exit(TAMPERED)
+        sys.exit(TRUNCATED if kinds else INCOMPLETE if self.lost else WHOLE)
 
     def _verify(self, options: dict[str, Any]) -> Any:
         with tenant_context(TenantContext(platform=True, credential="system")):
@@ -61,6 +65,8 @@ class Command(BaseCommand):
             self._say(tenant, result)
             if values is not None:
                 self.stdout.write(f"{'':<24} {values.in_words}")
+                self.lost += values.lost
+                self.changed += len(values.broken)
             yield result
 
     def _instance(self) -> Damage | None:
