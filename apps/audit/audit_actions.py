@@ -8,8 +8,8 @@ from .catalogue import Act
 
 ACTIONS = {
     "context.forged": Act(
-        _("Tried to bind a tenant without its signature"),
-        _("The database refused a statement whose tenant or person was not signed by us."),
+        _("Tried to get around the signature of the tenant"),
+        _("The database refused a statement whose tenant or person was not signed by us, or that asked for the keys."),
         ("reason", "role", "tenant", "user", "request_id"),
     ),
     "job.forged": Act(

@@ -8,6 +8,7 @@ around it, so the entry is written by a thread with a connection of its own, bef
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
@@ -21,35 +22,45 @@ from apps.tenants.slots import SecurityEvent
 from .actions import Target, record, record_platform
 
 WAIT_SECONDS = 5.0
-FORGED = {Kind.CONTEXT_FORGED.value, Kind.JOB_FORGED.value}
+ABOUT = Target("installation", PLATFORM_TENANT_ID, "Orkestra")
 _here = threading.local()
 
 
 def record_forgery(event: SecurityEvent) -> None:
     """Record what was forged, and where. Raises when it could not be written."""
-    if event.kind not in FORGED or getattr(_here, "is_writing", False):
+    write = WRITERS.get(event.kind)
+    if write is None or getattr(_here, "is_writing", False):
         return
     with ThreadPoolExecutor(max_workers=1) as writer:
-        writer.submit(_write, event.kind, dict(event.facts)).result(timeout=WAIT_SECONDS)
+        writer.submit(_apart, write, dict(event.facts)).result(timeout=WAIT_SECONDS)
 
 
-def _write(kind: str, facts: dict[str, object]) -> None:
+def _apart(write: Callable[[dict[str, object]], None], facts: dict[str, object]) -> None:
     _here.is_writing = True
     try:
-        named = facts.get("tenant") if kind == Kind.JOB_FORGED else None
-        if not (named and _written_to(UUID(str(named)), facts)):
-            about = Target("installation", PLATFORM_TENANT_ID, "Orkestra")
-            record_platform(
-                "job.forged" if kind == Kind.JOB_FORGED else "context.forged", about, facts=facts, outcome="refused"
-            )
+        write(facts)
     finally:
         connections.close_all()
 
 
-def _written_to(tenant: UUID, facts: dict[str, object]) -> bool:
+def _context(facts: dict[str, object]) -> None:
+    record_platform("context.forged", ABOUT, facts=facts, outcome="refused")
+
+
+def _job(facts: dict[str, object]) -> None:
+    named = facts["tenant"]
+    if named is not None and _told(UUID(str(named)), facts):
+        return
+    record_platform("job.forged", ABOUT, facts=facts, outcome="refused")
+
+
+def _told(tenant: UUID, facts: dict[str, object]) -> bool:
     """Whether there is such a tenant, whose log has it now."""
     with as_system(tenant), transaction.atomic():
         found = Tenant.objects.filter(pk=tenant).first()
         if found is not None:
             record("job.forged", found, facts=facts, outcome="refused")
     return found is not None
+
+
+WRITERS: dict[str, Callable[[dict[str, object]], None]] = {Kind.CONTEXT_FORGED: _context, Kind.JOB_FORGED: _job}

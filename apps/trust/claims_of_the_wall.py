@@ -30,7 +30,7 @@ WALL: tuple[Claim, ...] = (
         _("Signed tenant context"),
         _(
             "The tenant and the person bound to a statement are signed with a key that no working role can read; the "
-            "database refuses any other value, and the refusal is an audit entry."
+            "database refuses any other value, and a statement that ends so is an event and an audit entry."
         ),
         True,
         "trust.signed_context",

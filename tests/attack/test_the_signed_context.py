@@ -119,6 +119,48 @@ def test_a_forged_context_is_logged_and_recorded_even_though_its_transaction_is_
         assert not Team.objects.filter(slug="undone").exists()
 
 
+ATTACKS = {
+    "another tenant's id": "SELECT set_config('orkestra.bound', '{id}', true); SELECT 1 FROM accounts_member",
+    "another tenant's id, bound by force": "SET LOCAL orkestra.bound = '{forged}'; SELECT 1 FROM accounts_member",
+    "an expired context": "SET LOCAL orkestra.bound = '{old}'; SELECT 1 FROM accounts_member",
+    "the key": "SELECT 1; SELECT inner_block FROM tenants_contextkey",
+    "the key in a part of a statement": "SELECT (SELECT max(kid) FROM tenants_contextkey) FROM accounts_team",
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_each_attack_by_injected_sql_is_an_error_an_event_and_an_entry(acme, globex, attack):
+    heard: list[tuple[str, object]] = []
+    slots.watchers.add(Watcher("test.heard", lambda event: heard.append((event.kind, event.facts["reason"]))))
+    old = signed(acme.id, expires=int(time.time()) - 1)
+    sql = ATTACKS[attack].format(id=acme.id, forged=signed(acme.id, secret="guess"), old=old)
+    before, reason = len(forgeries()), {"the": "keys", "an ": "expired"}.get(attack[:3], "forged")
+    try:
+        with acting_as(globex.owner), pytest.raises(DatabaseError), transaction.atomic():
+            raw(sql)
+    finally:
+        slots.watchers._entries.pop("test.heard")
+    assert heard == [(Kind.CONTEXT_FORGED, reason)]
+    (entry,) = forgeries()[before:]
+    assert entry.outcome == "refused"
+    assert f'"reason":"{reason}"'.encode() in bytes(entry.body)
+    assert str(globex.id).encode() in bytes(entry.body)
+
+
+def test_a_statement_that_catches_its_own_refusal_gets_nothing_all_the_same(acme, globex):
+    forged = signed(acme.id, secret="guess")
+    sql = (
+        "DO $x$ BEGIN PERFORM set_config('orkestra.bound', '{value}', true); PERFORM 1 FROM accounts_member;"
+        " EXCEPTION WHEN OTHERS THEN NULL; END $x$; SELECT tenant_id FROM accounts_member"
+    )
+    with acting_as(globex.owner):
+        try:
+            found = raw(sql.format(value=forged).replace("%", "%%"))
+        except DatabaseError:
+            found = []
+    assert {row[0] for row in found} <= {globex.id}
+
+
 @pytest.mark.parametrize("mode", ["statement", "transaction"])
 def test_an_expired_context_is_refused_and_recorded(acme, monkeypatch, mode):
     monkeypatch.setitem(connection.settings_dict, "BIND_MODE", mode)

@@ -25,6 +25,8 @@ from .schema import SchemaEditor
 
 Execute = Callable[..., Any]
 OVER_LIMIT = "OR402"  # what our triggers raise where a tenant's limit would be passed
+DENIED = "42501"
+KEYS = "tenants_contextkey"
 FORGED = "OR403"  # what the policies raise for a bound context that is not ours, or not any more
 
 
@@ -81,17 +83,28 @@ def _bind_beside(execute: Execute, sql: Any, params: Any, many: bool, context: d
 
 
 def tell_of_forgery(error: DatabaseError, alias: str) -> None:
-    """Raise the security event where the database refused a forged or expired context; it is recorded by who watches."""
-    if _sqlstate(error) == FORGED:
+    """Raise the security event where the database refused a forged or expired context, or whoever asked for the keys.
+
+    It is recorded by who watches.
+    """
+    if reason := _forgery(error):
         acting = current()
         security_event(
             Kind.CONTEXT_FORGED,
-            reason=_detail(error),
+            reason=reason,
             role=alias,
             tenant=str(acting.tenant) if acting.tenant else None,
             user=str(acting.user) if acting.user else None,
             request_id=acting.request_id,
         )
+
+
+def _forgery(error: DatabaseError) -> str:
+    """Why a statement was an attack on the signature; empty where it was none. No statement of ours names the keys."""
+    if _sqlstate(error) == FORGED:
+        return _detail(error)
+    said = getattr(getattr(error.__cause__, "diag", None), "message_primary", None) or ""
+    return "keys" if _sqlstate(error) == DENIED and KEYS in said else ""
 
 
 def _sqlstate(error: DatabaseError) -> str | None:
