@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 import zipfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,13 @@ from urllib.parse import quote
 
 import psycopg
 
+from .audit_filters import SIZES as FILTERED
+from .audit_filters import filters
 from .stage import ROOT, Stage
 
 CLIENTS, WRITE_SECONDS = 16, 8
 RATE, RATE_SECONDS, RATE_BATCH = 5000, 15, 250
 SIZES = tuple(int(size) for size in os.environ.get("ORKESTRA_BENCH_ENTRIES", "10000,100000,1000000").split(","))
-PAGES = 40
 COLUMNS = "tenant_id,id,time,action,actor_type,actor_id,target_type,target_id,target_label,outcome,request_id,body"
 ACTIONS = ("submission.sent", "submission.decided", "step.opened", "form.changed", "token.issued")
 VERIFY = """
@@ -66,14 +68,15 @@ def measure(stage: Stage) -> dict[str, Any]:
             "CREATE TABLE yardstick.write (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant uuid, data text)"
         )
         admin.execute("CREATE TABLE yardstick.head (tenant uuid PRIMARY KEY, chain bytea)")
-        print("writes …", flush=True)
-        found["writes"] = writes(stage, admin)
-        print("sealing …", flush=True)
-        found["sealing"] = sealing(admin)
-        print(found, "verifying …", flush=True)
-        found["verifying"] = [verifying(stage, admin, size) for size in SIZES]
-        print(found["verifying"], "pages …", flush=True)
-        found["pages"] = pages(stage, admin)
+        parts: dict[str, Callable[[], Any]] = {
+            "writes": lambda: writes(stage, admin),
+            "sealing": lambda: sealing(admin),
+            "verifying": lambda: [verifying(stage, admin, size) for size in SIZES],
+            "filters": lambda: filters(stage, admin, environment(stage), {size: a_tenant(admin) for size in FILTERED}),
+        }
+        for name in os.environ.get("ORKESTRA_BENCH_PARTS", ",".join(parts)).split(","):
+            print(f"{name} …", flush=True)
+            found[name] = parts[name]()
     print(json.dumps(found, indent=1))
     return found
 
@@ -296,47 +299,3 @@ def pymerkle_builds(bodies: list[bytes]) -> dict[str, Any]:
     began = time.perf_counter()
     pymerkle.InmemoryTree.init_from_entries(bodies, algorithm="sha256").get_root()
     return {"entries": len(bodies), "per_second": round(len(bodies) / (time.perf_counter() - began))}
-
-
-def pages(stage: Stage, admin: psycopg.Connection[Any]) -> dict[str, Any]:
-    """One page of the log by each single filter, at the smallest and the largest size, as the queryset asks for it."""
-    sizes = admin.execute(
-        "SELECT tenant_id::text, count(*) FROM audit_seal GROUP BY 1 HAVING count(*) = ANY(%s) ORDER BY 2",
-        [list(SIZES)],
-    ).fetchall()
-    found = {}
-    for tenant, size in sizes:
-        said = subprocess.run(
-            [sys.executable, "-c", PAGE, tenant, str(PAGES)], cwd=ROOT, env=environment(stage), capture_output=True, text=True, check=True
-        ).stdout  # fmt: skip
-        found[str(size)] = json.loads(said.splitlines()[-1])
-    return found
-
-
-PAGE = """
-import json, statistics, sys, time
-import django
-django.setup()
-from uuid import UUID
-from zoneinfo import ZoneInfo
-from apps.audit.filters import EntryFilter
-from apps.audit.models import Entry
-from apps.tenants.context import as_system
-with as_system(UUID(sys.argv[1])):
-    some = Entry.objects.order_by("time")[Entry.objects.count() // 2]
-    asked = {
-        "none": {}, "action": {"action": some.action}, "actor": {"actor": some.actor_id}, "target": {"target": some.target_id},
-        "type": {"type": some.target_type}, "text": {"text": some.target_label}, "until": {"until": some.time.date()},
-        "no such text": {"text": "PR-1999-99999"},
-    }
-    found = {}
-    for name, query in asked.items():
-        times = []
-        for _ in range(int(sys.argv[2])):
-            began = time.perf_counter()
-            rows = EntryFilter(query, zone=ZoneInfo("UTC")).apply(Entry.objects.prefetch_related("seals"))
-            list(rows.order_by("-time", "-id")[:51])
-            times.append((time.perf_counter() - began) * 1000)
-        found[name] = round(statistics.quantiles(times, n=20)[18], 1)
-print(json.dumps(found))
-"""
