@@ -31,13 +31,15 @@ WHOLE, TAMPERED, TRUNCATED, INCOMPLETE, COULD_NOT_RUN = range(5)
 WORDS = {WHOLE: "WHOLE", TAMPERED: "TAMPERED", TRUNCATED: "TRUNCATED", INCOMPLETE: "INCOMPLETE"}
 ENTRIES, PROOFS, CHECKPOINT, INSTANCE = "entries.jsonl", "proofs.jsonl", "checkpoint.txt", "instance.tlog-proof"
 RECEIPTS, KEYS, MANIFEST, PRIVATE = "receipts.jsonl", "keys.txt", "manifest.json", "private.jsonl"
-MEMBERS = {ENTRIES, PROOFS, CHECKPOINT, INSTANCE, RECEIPTS, KEYS, MANIFEST, PRIVATE, "README.txt"}
+PRUNED = "pruned.txt"
+MEMBERS = {ENTRIES, PROOFS, CHECKPOINT, INSTANCE, RECEIPTS, KEYS, MANIFEST, PRIVATE, PRUNED, "README.txt"}
 SMALL = 1 << 20  # members that are read whole
 LONGEST_LINE = 1 << 20
 LARGEST_MEMBER = 1 << 40
 MOST_RATIO = 400  # deflate reaches about 1000; a log of our own about 12
 CHUNK = 1 << 20
 SHARE = 1 << 15  # leaves that one process folds at a time
+PRUNING = b'{"action":"audit.pruned",'  # how an entry begins that tells of it; keys are sorted
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 _sha = hashlib.sha256
 Head = tuple[str, int, bytes]
@@ -404,6 +406,7 @@ class Verification:
         self.origin, self.size, self.root = "", 0, b""
         self.filters: object = None
         self.count, self.receipts, self.last_entry = 0, 0, b""
+        self.pruned, self.told = 0, 0
         self.notes: list[str] = []
         self.lacks: list[str] = []
         self.private = Private(bundle.lines(PRIVATE)) if PRIVATE in bundle.names else None
@@ -459,11 +462,12 @@ class Verification:
     def _log(self, olds: list[Head]) -> None:
         tree, olds = Tree(), sorted(olds, key=lambda old: old[1])
         level = SHARE.bit_length() - 1
+        self._prune(tree, olds)
         for leaves, root in fold(shares(self._entries()), self.options.processes):
             count = len(leaves) // 32
             self._note_leaves(leaves)
             inside = [old for old in olds if tree.size < old[1] < tree.size + count]
-            if root is not None and not inside:
+            if root is not None and not inside and not tree.size % SHARE:
                 tree.append(root, level)
             else:
                 for at in range(0, len(leaves), 32):
@@ -475,20 +479,48 @@ class Verification:
             raise Fault(TRUNCATED, f"{self.size} entries were signed, {tree.size} are here: the end is missing")
         if tree.size > self.size:
             raise Fault(TAMPERED, f"{self.size} entries were signed, {tree.size} are here: something was added")
+        if self.pruned > self.told:
+            raise Fault(
+                TAMPERED, f"the first {self.pruned} entries have no body, and no entry tells that they were pruned"
+            )
+        if self.pruned:
+            self.notes.append(f"The bodies of the first {self.pruned} entries were pruned; an entry here tells of it.")
         if tree.root() != self.root:
             raise Fault(TAMPERED, "the entries are not those that were signed: their Merkle root is another one")
         for path, size, _root in olds:
             self.notes.append(f"The log continues {path} ({size} entries), unchanged.")
 
+    def _prune(self, tree: Tree, olds: list[Head]) -> None:
+        """Entries whose bodies were taken by retention stand by their leaves; one that is here must tell of it."""
+        for part in self.bundle.lines(PRUNED):
+            for line in part:
+                if len(line) != 64 or line.strip(b"0123456789abcdef"):
+                    raise Fault(TAMPERED, f"line {tree.size + 1} of {PRUNED} is not a hash")
+                leaf = bytes.fromhex(line.decode())
+                tree.append(leaf)
+                self._note_leaves(leaf)
+                self._compare(tree, olds)
+        self.pruned = tree.size
+
     def _entries(self) -> Iterator[list[bytes]]:
-        at = 0
+        at = self.pruned
         for part in self.bundle.lines(ENTRIES):
             self.last_entry = part[-1]
-            if self.private is not None:
-                for index, entry in enumerate(part, at):
+            for index, entry in enumerate(part, at) if self.private is not None or self.pruned else ():
+                if self.private is not None:
                     self.private.see(index, entry)
+                if self.pruned and entry.startswith(PRUNING):
+                    self.told = max(self.told, self._until(entry, index))
             at += len(part)
             yield part
+
+    def _until(self, line: bytes, place: int) -> int:
+        """Up to where this entry says that bodies were taken; it stands after all of them."""
+        try:
+            until = json.loads(line)["facts"]["until"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return 0
+        return until if type(until) is int and until <= place else 0
 
     def _compare(self, tree: Tree, olds: list[Head]) -> None:
         for path, size, root in olds:

@@ -96,7 +96,7 @@ class EntryViewSet(ReadOnlyTenantViewSet[Entry]):
 
     def rows(self) -> Any:
         if self.action != "list":
-            return Entry.objects.prefetch_related("seals")
+            return Entry.objects.kept().prefetch_related("seals")
         asked = EntryFilter(self.request.query_params, zone=ZoneInfo(self.request.tenant.timezone))
         if not asked.is_valid():
             raise Invalid({place: [str(text) for text in texts] for place, texts in asked.errors.items()})
@@ -115,6 +115,7 @@ class VerificationSerializer(serializers.Serializer[Any]):
     signed = serializers.IntegerField(help_text="size of the newest checkpoint")
     since = serializers.IntegerField(help_text="seq at which the walk began")
     until = serializers.IntegerField(help_text="seq before which it ended")
+    pruned = serializers.IntegerField(help_text="places whose body is gone by retention, as the log itself says")
     at = serializers.DateTimeField()
     unlogged = serializers.IntegerField(required=False, help_text="stored rows that no entry tells of")
     unlogged_first = serializers.CharField(required=False, help_text="the first of them; empty when there is none")

@@ -36,6 +36,13 @@ ACTIONS = {
     "log_export.dropped": Act(
         _("Deleted an export of the audit log whose time was over"), _("The file's time is over and it is deleted.")
     ),
+    "audit.pruned": Act(
+        _("Pruned the audit log as the plan's retention says"),
+        _(
+            "Bodies and private values of the entries before this place are gone; their seals stay, and so does the proof."
+        ),
+        ("until", "entries", "days"),
+    ),
     "privacy.erased": Act(
         _("Erased a person's addresses and browsers"),
         _("Salts and values behind this person's entries are gone; the entries and their proofs stand as before."),

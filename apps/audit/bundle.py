@@ -1,8 +1,8 @@
 """The export: a ZIP with entries as their exact bytes, and everything that a stranger needs to verify them.
 
 Members: entries.jsonl (one entry a line, in the order of the log), checkpoint.txt, instance.tlog-proof, receipts.jsonl,
-keys.txt, manifest.json, README.txt, for a selection proofs.jsonl (one inclusion proof a line, for each entry), and
-private.jsonl where addresses and agents were asked for.
+keys.txt, manifest.json, README.txt, for a selection proofs.jsonl (one inclusion proof a line, for each entry), private.jsonl
+where addresses and agents were asked for, and pruned.txt where retention took bodies (the leaves of those first places).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.db import transaction
@@ -24,6 +25,7 @@ from . import canonical, keys, storage, tree
 from .actions import record
 from .models import Checkpoint, Entry, EntryQuerySet, PrivateValue, Receipt
 from .proofs import fresh_checkpoint, witnessed
+from .pruning import first_kept, recorded
 from .statements import text_of
 
 FORMAT = "orkestra-audit-bundle/1"
@@ -37,6 +39,8 @@ README = """This is a part of the audit log of one organisation, as Orkestra exp
 What it is
   entries.jsonl        the entries, one a line, each the exact bytes that were hashed when the act happened
   checkpoint.txt       the signed head of the log: its name, how many entries it has, the root of their Merkle tree
+  pruned.txt           only where bodies were taken by retention: the hashes of those entries, one a line, which stand
+                       before entries.jsonl; an entry of the log tells of it
   proofs.jsonl         only in a selection: for each entry its place and its inclusion proof
   instance.tlog-proof  that this checkpoint is itself a leaf of the log of all checkpoints of the installation
   private.jsonl        only where it was asked for: addresses and agents with the salts that entries commit to them by
@@ -68,6 +72,11 @@ class Bundle:
     @property
     def is_selection(self) -> bool:
         return bool(self.filters)
+
+    @cached_property
+    def pruned_until(self) -> int:
+        """The first place that has its body: leaves stand for those before."""
+        return first_kept(min(recorded().until, self.checkpoint.size))
 
     @property
     def name(self) -> str:
@@ -138,6 +147,8 @@ def _members(bundle: Bundle) -> Iterator[tuple[str, Iterable[bytes]]]:
     if place := witnessed(made):
         yield "instance.tlog-proof", [place.text().encode()]
     yield "keys.txt", [f"{line}\n".encode() for line in keys.verifier_keys(made.origin)]
+    if not bundle.is_selection and (until := bundle.pruned_until):
+        yield "pruned.txt", _leaves(until)
     yield "entries.jsonl", (b"".join(body + b"\n" for _seq, body in rows) for rows in _batches(bundle))
     if bundle.is_selection:
         yield "proofs.jsonl", _proofs(bundle)
@@ -160,11 +171,17 @@ def _manifest(bundle: Bundle) -> dict[str, Any]:
 
 def _batches(bundle: Bundle) -> Iterator[list[tuple[int, bytes]]]:
     """(seq, bytes) in the order of the log, up to what the checkpoint signs."""
-    after = -1
+    after = -1 if bundle.is_selection else bundle.pruned_until - 1
     rows = bundle.rows.order_by("seals__seq").filter(seals__seq__lt=bundle.checkpoint.size)
     while found := list(rows.filter(seals__seq__gt=after).values_list("seals__seq", "body")[:BATCH]):
         yield [(seq, bytes(body)) for seq, body in found]
         after = found[-1][0]
+
+
+def _leaves(until: int) -> Iterator[bytes]:
+    for low in range(0, until, BATCH):
+        found = storage.ENTRIES.stored(0, low, min(low + BATCH, until))
+        yield b"".join(leaf.hex().encode() + b"\n" for leaf in found)
 
 
 def _proofs(bundle: Bundle) -> Iterator[bytes]:

@@ -78,7 +78,7 @@ class EntryFilter(forms.Form):
         """The rows that the given filters name."""
         if not self.is_valid():
             return rows.none()
-        return rows.filter(*(_has(word) for word in self._words), **self._columns())
+        return rows.kept().filter(*(_has(word) for word in self._words), **self._columns())
 
     def page(self, query: Mapping[str, str], size: int) -> Window[Entry]:
         """One page of what the filters name, newest first, after the position in the query.

@@ -9,6 +9,7 @@ from apps.tenants.context import current_tenant
 from . import evidence
 from .anchored import LastAnchor, last_anchor
 from .models import Verified, Waiting
+from .pruning import Pruned, recorded
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class LogHead:
     signed: int
     verified: Verified | None
     anchor: LastAnchor | None
+    pruned: Pruned
 
 
 def head() -> LogHead:
@@ -30,4 +32,5 @@ def head() -> LogHead:
         signed=evidence.signed_size(),
         verified=Verified.objects.first(),
         anchor=last_anchor(current_tenant()),
+        pruned=recorded(),
     )

@@ -18,6 +18,10 @@ from . import canonical, catalogue
 
 
 class EntryQuerySet(TenantQuerySet["Entry"]):
+    def kept(self) -> Self:
+        """Entries whose body retention has not taken."""
+        return self.exclude(action="")
+
     def since(self, moment: datetime) -> Self:
         """Entries at or after a moment."""
         return self.filter(time__gte=moment)

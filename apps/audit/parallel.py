@@ -23,7 +23,7 @@ def in_processes(count: int) -> Walker:
     if count < 2:
         return in_this_process
 
-    def walk(start: int, end: int, before: bytes, sizes: list[int]) -> Iterator[Walked]:
+    def walk(start: int, end: int, before: bytes, sizes: list[int], pruned: int = 0) -> Iterator[Walked]:
         tenant = current_tenant()
         bounds = [(low, min(low + STRETCH, end)) for low in range(start, end, STRETCH)]
         heads = {start: before} | _heads([low - 1 for low, _high in bounds if low > start])
@@ -31,7 +31,9 @@ def in_processes(count: int) -> Walker:
             connections[alias].close()
         with ProcessPoolExecutor(count, multiprocessing.get_context("fork")) as pool:
             parts = [
-                pool.submit(_stretch, tenant, low, high, heads.get(low, b""), [s for s in sizes if low < s <= high])
+                pool.submit(
+                    _stretch, tenant, low, high, heads.get(low, b""), [s for s in sizes if low < s <= high], pruned
+                )
                 for low, high in bounds
             ]
             try:
@@ -50,6 +52,6 @@ def _heads(seqs: list[int]) -> dict[int, bytes]:
     return {seq + 1: bytes(chain) for seq, chain in rows}
 
 
-def _stretch(tenant: UUID, low: int, high: int, before: bytes, sizes: list[int]) -> Walked:
+def _stretch(tenant: UUID, low: int, high: int, before: bytes, sizes: list[int], pruned: int) -> Walked:
     with as_system(tenant):
-        return walk_log(tenant, low, high, before, sizes)
+        return walk_log(tenant, low, high, before, sizes, pruned)

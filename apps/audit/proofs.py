@@ -98,6 +98,8 @@ def inclusion(entry: UUID) -> Included:
     """Prove that an entry of the tenant in force is in its log. Raises NotFound, Conflict."""
     made = newest_checkpoint()
     place = Seal.objects.select_related("entry").filter(entry_id=entry).first()
+    if place is not None and not place.entry.body:
+        raise NotFound()  # retention took its body: there is nothing left to prove
     if made is None or place is None or place.seq >= made.size:
         if not Entry.objects.filter(pk=entry).exists():
             raise NotFound()

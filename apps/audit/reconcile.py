@@ -26,7 +26,8 @@ SAID = """
     WITH entry AS MATERIALIZED (
       SELECT id, CASE WHEN octet_length(body) > 0 THEN convert_from(body, 'UTF8')::jsonb END AS said
       FROM audit_entry WHERE tenant_id = %(tenant)s AND action = ANY(%(acts)s)),
-    pruned AS (SELECT id FROM entry WHERE said IS NULL ORDER BY id DESC LIMIT 1),
+    pruned AS (
+      SELECT id FROM audit_entry WHERE tenant_id = %(tenant)s AND action = '' ORDER BY time DESC, id DESC LIMIT 1),
     told AS (
       SELECT entry.id AS entry, target ->> 'id' AS id, said -> 'facts' AS facts
       FROM entry, jsonb_array_elements(said -> 'targets') AS target WHERE target ->> 'type' = %(target)s)"""

@@ -21,20 +21,22 @@ from apps.tenants.security_events import security_event
 from . import canonical, evidence, reconcile, storage, tree
 from .chain import START
 from .models import Seal, Verified, Waiting
+from .pruning import recorded
 from .sealer import seal
 from .walk import Damage, Kind, Walked, walk_log
 
 RECENT_SECONDS = 60
 LARGEST_INLINE = 50_000
 TILE = storage.TILE
-Walker = Callable[[int, int, bytes, list[int]], Iterator[Walked]]
+Walker = Callable[[int, int, bytes, list[int], int], Iterator[Walked]]
 
 
 @dataclass(frozen=True)
 class Verification:
     """What a walk over one tenant's log found; `head` is hex, `first_bad` a seq, `kind` names the damage.
 
-    `signed` is the size of the newest checkpoint, `since` the seq at which the walk began, `until` where it ended.
+    `signed` is the size of the newest checkpoint, `since` the seq at which the walk began, `until` where it ended;
+    `pruned` counts places whose body is gone by retention, as an act in the log says.
     """
 
     tenant: str
@@ -49,6 +51,7 @@ class Verification:
     signed: int = 0
     since: int = 0
     until: int = 0
+    pruned: int = 0
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"at": canonical.timestamp(self.at)}
@@ -64,10 +67,10 @@ def verify(*, incremental: bool = False, most: int | None = None, walker: Walker
     growing, head = _start(incremental, size)
     since = growing.state.size
     until = min(size, since + most) if most is not None else size
-    damage = None
+    damage, pruned = None, 0
     try:
         evidence.refuse_a_cut_tail(size)
-        head = _walk(growing, head, until, walker or in_this_process)
+        head, pruned = _walk(growing, head, until, walker or in_this_process)
         evidence.check_signed(since, until)
         if not incremental:
             evidence.check_what_is_around()
@@ -86,12 +89,13 @@ def verify(*, incremental: bool = False, most: int | None = None, walker: Walker
         signed=evidence.signed_size(),
         since=since,
         until=until,
+        pruned=pruned,
     )
 
 
-def in_this_process(start: int, end: int, before: bytes, sizes: list[int]) -> Iterator[Walked]:
+def in_this_process(start: int, end: int, before: bytes, sizes: list[int], pruned: int = 0) -> Iterator[Walked]:
     """One after the other."""
-    yield walk_log(current_tenant(), start, end, before, sizes)
+    yield walk_log(current_tenant(), start, end, before, sizes, pruned)
 
 
 def _start(incremental: bool, size: int) -> tuple[storage.Growing, bytes]:
@@ -106,13 +110,16 @@ def _start(incremental: bool, size: int) -> tuple[storage.Growing, bytes]:
     return storage.Growing(tree.CompactRange(), {}), START
 
 
-def _walk(growing: storage.Growing, head: bytes, until: int, walker: Walker) -> bytes:
-    """Walk on; compare the roots that were signed on the way, and the stored nodes. Returns the chain's end.
+def _walk(growing: storage.Growing, head: bytes, until: int, walker: Walker) -> tuple[bytes, int]:
+    """Walk on; compare the roots that were signed on the way, and the stored nodes.
+
+    Returns the chain's end, and how many places lack their body by a recorded pruning.
 
     Raises Damage.
     """
     asked = deque(evidence.heads_between(growing.state.size, until))
-    for part in walker(growing.state.size, until, head, sorted({size for size, _root in asked})):
+    covered, pruned = recorded().until, 0
+    for part in walker(growing.state.size, until, head, sorted({size for size, _root in asked}), covered):
         if part.before != head:
             raise Damage(Kind.CHAIN_CHANGED, part.start, "the chain does not follow from the place before")
         for tile in part.tiles:
@@ -120,9 +127,9 @@ def _walk(growing: storage.Growing, head: bytes, until: int, walker: Walker) -> 
             growing.append_tile(tile)
             _compare(growing.state, {growing.state.size: []}, asked, growing.state.size)
         _compare(growing.state, part.peaks, asked, part.end)
-        head = part.head
+        head, pruned = part.head, pruned + part.pruned
     evidence.compare_nodes(growing.made)
-    return head
+    return head, pruned
 
 
 def _compare(

@@ -65,7 +65,7 @@ def export(request: PageRequest, tenant: str) -> HttpResponseBase:
 def proof(request: PageRequest, tenant: str, pk: UUID) -> HttpResponseBase:
     """One entry with its proof, as a ZIP that anybody can verify."""
     require("audit.read")
-    entry = get_object_or_404(Entry, pk=pk)
+    entry = get_object_or_404(Entry.objects.kept(), pk=pk)
     return bundle_answer(bundle_of(entry))
 
 

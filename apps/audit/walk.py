@@ -36,6 +36,9 @@ DISPLAYED = """
     AND strpos(rest, ',"targets":[' || CASE WHEN target_id IS NULL AND target_type = '' THEN ']' ELSE
       '{"id":"' || target_id || '","label":' || to_json(target_label) || ',"type":"' || target_type || '"}' END) > 0
     AND right(tail, 8) = '","v":1}' AND substr(tail, 1, 27)::timestamptz = time"""
+# An entry whose body was pruned displays nothing but when it was.
+BLANK = """(action = '' AND actor_type = '' AND actor_id IS NULL AND target_type = '' AND target_id IS NULL
+    AND target_label = '' AND outcome = '' AND request_id = '')"""
 SEALED = """
     SELECT s.seq, s.leaf, s.chain, e.id, e.tenant_id, e.time, e.action, e.actor_type, e.actor_id, e.target_type,
            e.target_id, e.target_label, e.outcome, e.request_id, e.body, convert_from(e.body, 'UTF8') AS text,
@@ -47,7 +50,8 @@ PARTED = f"""
     FROM ({SEALED}) AS sealed OFFSET 0"""
 READ = f"""
     SELECT min(seq), count(*), count(id), string_agg(leaf, '' ORDER BY seq), string_agg(chain, '' ORDER BY seq),
-           string_agg(body, '\\x0a' ORDER BY seq), bool_and(coalesce({DISPLAYED}, false))
+           string_agg(body, '\\x0a' ORDER BY seq),
+           bool_and(coalesce(CASE WHEN octet_length(body) = 0 THEN {BLANK} ELSE {DISPLAYED} END, false))
     FROM ({PARTED}) AS parted GROUP BY seq / {ROW} ORDER BY 1"""
 
 
@@ -57,6 +61,7 @@ class Kind(StrEnum):
     GAP = "gap"
     ENTRY_MISSING = "entry_missing"
     ENTRY_CHANGED = "entry_changed"
+    BODY_MISSING = "body_missing"
     CHAIN_CHANGED = "chain_changed"
     DISPLAY_CHANGED = "display_changed"
     TREE_CHANGED = "tree_changed"
@@ -82,7 +87,10 @@ class Damage(Exception):
 
 @dataclass
 class Walked:
-    """What a walk over [start, end) saw: the chain there, the roots of full tiles, and the peaks at asked sizes."""
+    """What a walk over [start, end) saw: the chain there, the roots of full tiles, and the peaks at asked sizes.
+
+    Below `pruned_until` a body may be missing, as an act of the log says; `pruned` counts those that are.
+    """
 
     start: int
     limit: int
@@ -92,15 +100,19 @@ class Walked:
     tiles: list[bytes] = field(default_factory=list)
     rest: list[bytes] = field(default_factory=list)
     peaks: dict[int, list[bytes]] = field(default_factory=dict)
+    pruned_until: int = 0
+    pruned: int = 0
 
 
-def walk_log(tenant: UUID, start: int, end: int, before: bytes, sizes: Sequence[int] = ()) -> Walked:
+def walk_log(
+    tenant: UUID, start: int, end: int, before: bytes, sizes: Sequence[int] = (), pruned_until: int = 0
+) -> Walked:
     """Walk the entries [start, end) of the tenant in force; start is a multiple of 256. Raises Damage at the first fault.
 
     `before` is the chain that leads to start, `sizes` are those at which something was signed: for each inside, the
     peaks of the leaves since its tile began are kept.
     """
-    found = Walked(start, end, before, before, start)
+    found = Walked(start, end, before, before, start, pruned_until=pruned_until)
     asked = sorted(size for size in sizes if start < size <= end)
     for low in range(start, end, RANGE):
         for row in _rows(tenant, low, min(low + RANGE, end)):
@@ -120,6 +132,10 @@ class _Row:
     chain: bytes
     bodies: bytes
     displayed: bool
+
+    def leaf(self, at: int) -> bytes:
+        """The leaf that is stored."""
+        return self.leaves[32 * at : 32 * at + 32]
 
 
 def _rows(tenant: UUID, low: int, high: int) -> Iterator[_Row]:
@@ -144,7 +160,12 @@ def _checked(row: _Row, found: Walked) -> list[bytes]:
     bodies = row.bodies.split(b"\n")
     if row.start != first or not row.displayed or not row.places == row.entries == len(bodies):
         return _slowly(first, found)
-    leaves = [_sha256(b"\x00" + body).digest() for body in bodies]
+    if b"" in bodies:
+        taken = [index for index, body in enumerate(bodies) if not body]
+        if first + taken[-1] >= found.pruned_until:
+            return _slowly(first, found)
+        found.pruned += len(taken)
+    leaves = [_sha256(b"\x00" + body).digest() if body else row.leaf(at) for at, body in enumerate(bodies)]
     head, chain = found.head, []
     for leaf in leaves:
         head = _sha256(head + leaf).digest()
@@ -166,16 +187,30 @@ def _slowly(first: int, found: Walked) -> list[bytes]:
             raise Damage(Kind.GAP, seq, "this place of the chain is missing")
         if (entry := entries.get(place.entry_id)) is None:
             raise Damage(Kind.ENTRY_MISSING, seq, "the entry of this place is missing")
-        leaf = tree.leaf_hash(bytes(entry.body))
+        leaf = _leaf(seq, entry, place, found)
         if leaf != bytes(place.leaf):
             raise Damage(Kind.ENTRY_CHANGED, seq, "the entry's bytes are not those that were sealed")
         found.head = chain_of(found.head, leaf)
         if found.head != bytes(place.chain):
             raise Damage(Kind.CHAIN_CHANGED, seq, "the chain does not follow from the place before")
-        compare(seq, entry)
+        if entry.body:
+            compare(seq, entry)
         leaves.append(leaf)
     found.end = end
     return leaves
+
+
+def _leaf(seq: int, entry: Entry, place: Seal, found: Walked) -> bytes:
+    """The leaf of an entry's bytes; of one that was pruned by a recorded act, the leaf that is stored. Raises Damage."""
+    if entry.body:
+        return tree.leaf_hash(bytes(entry.body))
+    if seq >= found.pruned_until:
+        raise Damage(Kind.BODY_MISSING, seq, "the entry's bytes are gone, and no recorded pruning covers this place")
+    if any((entry.action, entry.actor_type, entry.actor_id, entry.target_type, entry.target_id, entry.target_label,
+            entry.outcome, entry.request_id)):  # fmt: skip
+        raise Damage(Kind.DISPLAY_CHANGED, seq, "a pruned entry displays what nobody can prove any more")
+    found.pruned += 1
+    return bytes(place.leaf)
 
 
 def compare(seq: int, entry: Entry) -> None:

@@ -14,7 +14,7 @@ from .rules import MEASURES
 
 @admin.register(Plan)
 class PlanAdmin(LookOnly):
-    list_display = ["name", "key", "version", "most", "is_offered"]
+    list_display = ["name", "key", "version", "most", "log_retention_days", "is_offered"]
 
     @admin.display(description=_("limits"))
     def most(self, plan: Plan) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +26,9 @@ class Plan(models.Model):
     name = models.CharField(_("name"), max_length=100)
     order = models.PositiveSmallIntegerField(default=0)
     limits = models.JSONField(_("limits"), help_text=_("resource -> most; a resource that is missing has no limit"))
+    log_retention_days = models.PositiveIntegerField(
+        _("days that bodies of audit entries are kept"), null=True, validators=[MinValueValidator(30)]
+    )  # None: for ever
     is_offered = models.BooleanField(_("offered"), default=True)
 
     class Meta:

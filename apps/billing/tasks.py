@@ -14,6 +14,7 @@ from apps.tenants.refusals import Problem
 from . import actions, payments
 from .models import Subscription
 from .reconciling import differences
+from .retention import prune_log
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,14 @@ def reconcile(timestamp: int) -> None:
     for tenant in _tenants():
         with as_system(tenant):
             differences()
+
+
+@periodic_task(name="billing.prune_logs", cron="41 3 * * *", queue="audit")
+def prune_logs(timestamp: int) -> None:
+    """Take the bodies of audit entries that are older than the tenant's plan keeps them; most plans keep all."""
+    for tenant in _tenants():
+        with as_system(tenant):
+            prune_log()
 
 
 def _tenants() -> list[UUID]:

@@ -145,5 +145,6 @@ DEFINER_FUNCTIONS: dict[str, str] = {
     "orkestra_api_key": "Finds a living API key by its hash, before a tenant is known.",
     "orkestra_sso": "Finds a tenant's identity provider by its id, the tenant's address or a proven mail domain.",
     "orkestra_erase_private": "Deletes the private values of one person in the bound tenant, and nothing else.",
+    "orkestra_prune_log": "Takes the bodies of old entries that a recorded act covers in the bound tenant, and nothing else.",
     "orkestra_invitation": "Finds an open invitation by the hash of its link, before a tenant is known.",
 }

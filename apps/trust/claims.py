@@ -64,11 +64,14 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "append_only",
         _("Append-only log"),
-        _("The app's database role can add audit entries and can neither change, delete nor number them."),
+        _(
+            "The app's database role can add audit entries and can neither change, delete nor number them. Only where a "
+            "plan limits retention, a database function takes bodies over thirty days old, as the log itself must say."
+        ),
         True,
         "audit.append_only",
-        ("apps/audit/models.py", "apps/tenants/catalogue.py"),
-        ("tests/unit/test_audit.py",),
+        ("apps/audit/models.py", "apps/tenants/catalogue.py", "apps/audit/pruning.py"),
+        ("tests/unit/test_audit.py", "tests/attack/test_pruning.py"),
     ),
     Claim(
         "short_tokens",

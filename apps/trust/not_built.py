@@ -19,8 +19,8 @@ NOT_BUILT: tuple[tuple[str, Text, Text], ...] = (
     ),
     (
         "log_retention",
-        _("Retention of the audit log"),
-        _("Entries are kept for ever; nothing prunes them."),
+        _("Retention set by a tenant"),
+        _("How long bodies of audit entries are kept is a number of the plan; no page sets it, and a tenant cannot."),
     ),
     (
         "saml_scim",

@@ -19,14 +19,14 @@ GOAL_MS = 50.0
 ENTRIES = """
     INSERT INTO audit_entry (tenant_id, id, time, action, actor_type, actor_id, target_type, target_id, target_label,
                              outcome, request_id, body)
-    SELECT %(tenant)s, id, time, action, 'member', actor, type, target, label, outcome, request, convert_to(format(
+    SELECT %(tenant)s::uuid, id, time, action, 'member', actor, type, target, label, outcome, request, convert_to(format(
       '{"action":"%%s","actor":{"id":"%%s","type":"member"},"credential":"session","facts":{"revision":1,"sha256":"%%s"},'
       '"id":"%%s","impersonator":null,"log":"%%s","outcome":"%%s","request_id":"%%s","targets":[{"id":"%%s","label":"%%s",'
-      '"type":"%%s"}],"time":"%%s","v":1}', action, actor, encode(sha256(id::text::bytea), 'hex'), id, %(tenant)s::text,
+      '"type":"%%s"}],"time":"%%s","v":1}', action, actor, encode(sha256(id::text::bytea), 'hex'), id, %(tenant)s::uuid,
       outcome, request, target, label, type, to_char(time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')), 'UTF8')
     FROM (
-      SELECT uuidv7(interval '-1 millisecond' * (%(size)s - n) * 30) AS id,
-        now() - interval '1 millisecond' * (%(size)s - n) * 30 AS time,
+      SELECT uuidv7(interval '-1 millisecond' * (%(size)s::int - n) * 30) AS id,
+        now() - interval '1 millisecond' * (%(size)s::int - n) * 30 AS time,
         CASE WHEN n %% 5000 = 0 THEN 'plan.changed' ELSE (ARRAY['submission.sent', 'submission.decided', 'step.opened',
           'form.changed', 'token.issued'])[1 + n %% 5] END AS action,
         md5('a' || n %% 50)::uuid AS actor, (ARRAY['submission', 'form', 'step'])[1 + n %% 3] AS type,
@@ -34,12 +34,12 @@ ENTRIES = """
         'Order PR-2026-' || lpad((n %% 2000)::text, 5, '0') || CASE WHEN n %% 5000 = 1 THEN ' seldom' ELSE '' END AS label,
         CASE WHEN n %% 5000 = 2 THEN 'failed' WHEN n %% 100 = 3 THEN 'refused' ELSE 'done' END AS outcome,
         md5('r' || n / 3)::uuid::text AS request
-      FROM generate_series(1, %(size)s) AS n) AS made"""
+      FROM generate_series(1, %(size)s::int) AS n) AS made"""
 WORDS = """
     INSERT INTO audit_word (tenant_id, id, word, time, entry_id)
     SELECT tenant_id, gen_random_uuid(), word, time, id FROM audit_entry, LATERAL unnest(
       string_to_array(lower(target_label), ' ') || ARRAY['2026', right(split_part(target_label, ' ', 2), 5)]) AS word
-    WHERE tenant_id = %(tenant)s"""
+    WHERE tenant_id = %(tenant)s::uuid"""
 PAGE = """
 import json, statistics, sys, time
 import django

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import Member, Team
 from apps.approvals.models import Decision
 from apps.audit.models import Entry
+from apps.billing.retention import retention_days
 from apps.tenants.context import require
 from apps.tenants.pages import PageRequest, page, turl
 from apps.tenants.refusals import Conflict, Refused
@@ -113,5 +114,12 @@ def stored() -> list[Kept]:
             ),
             size=files,
         ),
-        Kept(_("Audit entries"), Entry.objects.count(), forever),
+        Kept(_("Audit entries"), Entry.objects.kept().count(), _log_stays(forever)),
     ]
+
+
+def _log_stays(forever: str) -> str:
+    days = retention_days()
+    if days is None:
+        return forever
+    return _("%(n)s days as the plan says, then their bodies go; the chain and what proves it stay") % {"n": days}
