@@ -7,7 +7,6 @@ the API never reads the session at all.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -27,6 +26,7 @@ from . import actions, key_format, limits, second_factor, sessions, step_up, sup
 from .answers import problem_answer
 from .devices import device_of
 from .doors import CLOSED, TENANT_PATH, Door, Rule, is_api, rule_of
+from .membership import membership
 from .models import Member, SupportVisit, User
 from .revocation import refuse_revoked
 from .sso import demands
@@ -233,11 +233,13 @@ def _as_visitor(request: HttpRequest, visit: SupportVisit, person: TenantContext
     return support.context_of(visit, person)
 
 
-def _as_member(request: HttpRequest, person: TenantContext, **tenant: Any) -> TenantContext:
+def _as_member(request: HttpRequest, person: TenantContext, *, pk: UUID | None = None, slug: str = "") -> TenantContext:
     """Bind the person, look up their membership, and take its tenant; none means that nothing is there."""
     with tenant_context(person):
-        memberships = Member.memberships.of(UUID(str(person.user)))
-        member = memberships.filter(**{f"tenant__{key}": value for key, value in tenant.items()}).first()
+        user = UUID(str(person.user))
+        member = (
+            membership(user, pk) if pk is not None else Member.memberships.of(user).filter(tenant__slug=slug).first()
+        )
     if member is None:
         raise NotFound() if person.credential == "session" else NotSignedIn()
     if member.is_service and person.credential != "api_key":

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from apps.tenants.context import require
 from apps.tenants.pages import PageRequest, page, refusal_on, turl
-from apps.tenants.refusals import Invalid, Refused
+from apps.tenants.refusals import Conflict, Invalid, Refused
 
 from . import actions
 from .inputs import InvitationInput, LeavingInput, SeatInput, TeamInput, TenantInput
@@ -133,7 +133,10 @@ def team(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
     if request.method == "POST":
         require("teams.write")
         if "leave" in request.POST:
-            actions.leave_team(found, get_object_or_404(inside, pk=_uuid(request.POST["leave"])), by=request.member)
+            try:
+                actions.leave_team(found, get_object_or_404(inside, pk=_uuid(request.POST["leave"])), by=request.member)
+            except Conflict as conflict:
+                messages.error(request, str(conflict.detail))
             return redirect(turl(request, "accounts:team", pk=pk))
         if asked.is_valid():
             actions.join_team(found, asked.cleaned_data["member"], by=request.member)

@@ -10,10 +10,11 @@ class FormsConfig(AppConfig):
         from apps.tenants.slots import slots
 
         from . import panels
-        from .actions.leaving import LEAVING
+        from .actions.leaving import LEAVING, PATHS
         from .audit_actions import ACTIONS, LOGGED
 
         register(ACTIONS)
         slots.logged.fill(LOGGED)
         slots.leaving.add(LEAVING)
+        slots.leaving.add(PATHS)
         panels.fill_slots()

@@ -248,9 +248,15 @@ class Tie:
     needs_heir: bool = False
 
 
+def _no_ties(team: Any, member: Any) -> list[Tie]:
+    return []
+
+
 @dataclass(frozen=True)
 class Leaving:
     """What a room knows of a member who leaves: their ties there, and how one goes over to an heir.
+
+    `team_ties(team, member)` tells what would hang in the air once the member is out of the team.
 
     `settle(tie, member, heir, by)` runs in the transaction of the act, and raises Refused naming who cannot take it.
     """
@@ -259,6 +265,7 @@ class Leaving:
     ties: Callable[[Any], list[Tie]]
     settle: Callable[[Tie, Any, Any, Any], None]
     order: int = 100
+    team_ties: Callable[[Any, Any], list[Tie]] = _no_ties
 
 
 class Slot(Generic[T]):

@@ -9,6 +9,7 @@ from apps.accounts.models import Member
 from apps.accounts.rules import Role
 from apps.approvals.models import Assignment
 from apps.audit.models import Entry
+from apps.forms.models import Form
 from apps.tenants.context import as_system
 from tests.api.test_api_keys import door, make
 from tests.api.test_sessions import is_in, pair, signed_in
@@ -45,10 +46,10 @@ def test_nobody_goes_before_what_depends_on_them_is_settled(api, busy):
     acme, _submission = busy
     for answer in (shut_out(api, acme, acme.editor), api.as_(acme.owner).delete(f"/api/v1/members/{acme.editor.pk}")):
         assert (answer.status_code, answer.json()["code"]) == (409, "settle_first")
-        assert len(answer.json()["ties"]) == 2
+        assert len(answer.json()["ties"]) == 3
     assert is_active(acme, acme.editor)
     listed = api.as_(acme.owner).get(f"/api/v1/members/{acme.editor.pk}/ties").json()
-    assert [tie["needs_heir"] for tie in listed] == [True, True]
+    assert [tie["needs_heir"] for tie in listed] == [True] * 3
 
 
 def test_one_heir_takes_everything_in_the_same_act(api, busy):
@@ -61,7 +62,7 @@ def test_one_heir_takes_everything_in_the_same_act(api, busy):
     assert api.as_(acme.reviewer).get(f"/api/v1/forms/{form['id']}/access").status_code == 200
     with as_system(acme.id):
         assert Entry.objects.filter(action="task.reassigned").count() == 1
-        assert len(Entry.objects.get(action="member.deactivated").facts["handed_over"]) == 2
+        assert len(Entry.objects.get(action="member.deactivated").facts["handed_over"]) == 3
 
 
 def test_the_heir_decides_and_the_case_goes_on(api, busy):
@@ -181,3 +182,33 @@ def test_the_page_shows_asks_and_hands_over(api, browse, busy):
     assert not is_active(acme, acme.editor)
     assert waiting(api, acme.reviewer) == [submission]
     assert browse(acme.viewer).get(f"{url}leave/").status_code == 403
+
+
+def test_a_path_that_names_who_leaves_is_published_again_with_the_heir(api, acme):
+    form = published(api, acme.owner, step("a", acme.editor), slug="other")
+    answer = shut_out(api, acme, acme.editor)
+    assert [tie["key"] for tie in answer.json()["ties"]] == [f"path:{form}"]
+    assert shut_out(api, acme, acme.editor, hand_to=str(acme.viewer.pk)).json()["code"] == "no_heir"
+    assert is_active(acme, acme.editor)
+    assert shut_out(api, acme, acme.editor, hand_to=str(acme.reviewer.pk)).status_code == 200
+    with as_system(acme.id):
+        found = Form.objects.select_related("live_version__path_version").get(pk=form)
+    assert found.live_version.number == 2
+    (asked,) = found.live_version.path_version.steps[0].approvers
+    assert asked.id == found.path["steps"][0]["approvers"][0]["id"] == str(acme.reviewer.pk)
+    submission = sent(api, acme, form)
+    assert waiting(api, acme.reviewer) == [submission]
+
+
+def test_the_last_of_a_team_that_a_path_asks_stays_until_somebody_else_is_in(api, browse, acme):
+    team = acme.team("Buyers", acme.editor)
+    asks = {"key": "a", "name": "A", "approvers": [{"type": "team", "id": str(team.pk)}], "quorum": {"kind": "any"}}
+    form = published(api, acme.owner, asks, slug="other")
+    place = f"/api/v1/teams/{team.pk}/members"
+    refused = api.as_(acme.owner).delete(f"{place}/{acme.editor.pk}")
+    assert (refused.status_code, refused.json()["code"]) == (409, "settle_first")
+    assert [tie["key"] for tie in refused.json()["ties"]] == [f"path:{form}"]
+    page = browse(acme.owner).post(acme.url(f"settings/teams/{team.pk}/"), {"leave": str(acme.editor.pk)}, follow=True)
+    assert "put somebody else in first" in page.content.decode()
+    assert api.as_(acme.owner).post(place, {"member": str(acme.reviewer.pk)}).status_code == 201
+    assert api.as_(acme.owner).delete(f"{place}/{acme.editor.pk}").status_code == 204

@@ -67,6 +67,8 @@ def test_sql_is_written_by_hand_only_in_places_that_are_known():
     assert calls("execute", of="cursor") | calls("raw") | calls("extra") <= {
         "apps/tenants/catalogue.py",
         "apps/accounts/actions/api_keys.py",
+        "apps/accounts/membership.py",
+        "apps/forms/access.py",
         "apps/accounts/actions/invitations.py",
         "apps/accounts/limits.py",
         "apps/ai/probes.py",

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.audit.actions import record
 from apps.tenants.freshness import require_fresh
-from apps.tenants.refusals import Invalid, Refused
+from apps.tenants.refusals import Conflict, Invalid, Refused
 from apps.tenants.slots import Leaving, Tie, slots
 
 from ..models import Member, Team, TeamMember
@@ -71,7 +71,15 @@ def rename_team(team: Team, *, name: str, by: Member) -> Team:
 
 @transaction.atomic
 def leave_team(team: Team, member: Member, *, by: Member) -> None:
-    """Take a member out of a team; steps that are open keep those who were asked."""
+    """Take a member out of a team; steps that are open keep those who were asked.
+
+    Raises Conflict with what would hang in the air: somebody else has to be put in first.
+    """
+    if ties := [tie for room in slots.leaving for tie in room.team_ties(team, member)]:
+        words = {"name": member.name, "what": " ".join(str(tie.title) for tie in ties)}
+        text = _("%(name)s is the last who can act in this team: put somebody else in first. %(what)s") % words
+        listed = [{"key": tie.key, "title": str(tie.title)} for tie in ties]
+        raise Conflict(text, code="settle_first", ties=listed)
     gone, _rows = TeamMember.objects.filter(team=team, member=member).delete()
     if gone:
         record("team.changed", team, member, facts={"left": str(member.pk)})
