@@ -84,14 +84,20 @@ class TenantViewSet(ReadOnlyTenantViewSet[ModelT]):
 
 
 class CheckedSerializer(serializers.Serializer[Any]):
-    """Refuses unknown fields by name, since a field that is ignored misleads who sent it."""
+    """Refuses unknown fields by name, since a field that is ignored misleads who sent it; other faults beside them."""
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        given = getattr(self, "initial_data", {})
-        unknown = set(given) - set(self.fields) if hasattr(given, "keys") else set()
-        if unknown:
-            raise serializers.ValidationError({name: ["This field is not known here."] for name in sorted(unknown)})
-        return attrs
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = sorted(set(data) - set(self.fields)) if hasattr(data, "keys") else []
+        errors: dict[str, Any] = {name: ["This field is not known here."] for name in unknown}
+        try:
+            found = super().to_internal_value(data)
+        except serializers.ValidationError as fault:
+            raise serializers.ValidationError(
+                errors | fault.detail if isinstance(fault.detail, dict) else fault.detail
+            ) from None
+        if errors:
+            raise serializers.ValidationError(errors)
+        return found
 
     @classmethod
     def checked(cls, request: Request, **kwargs: Any) -> dict[str, Any]:

@@ -115,6 +115,7 @@ def publish_path_of(form: Form, changed: Callable[[dict[str, Any]], dict[str, An
 
     It is part of an act that its caller has allowed, and asks for no grant on the form.
     """
+    assert form.live_version_id is not None
     last = form.versions.select_related("path_version").get(pk=form.live_version_id)
     assert last.path_version is not None
     made = publish_path(form.approval_path, title=form.title, definition=changed(last.path_version.definition), by=by)
