@@ -26,6 +26,8 @@ from .people import memberships
 from .people_api import routes as people_routes
 from .rules import MATRIX, Role
 from .sso import demands
+from .sso.api import SsoView
+from .sso.api import routes as sso_routes
 
 
 class TokenRequestSerializer(CheckedSerializer):
@@ -170,12 +172,13 @@ class RolesView(APIView):
         return Response({str(role): sorted(MATRIX[role]) for role in Role})
 
 
-routes = people_routes
+routes = people_routes + sso_routes
 urlpatterns = [
     path("auth/token", TokenView.as_view(), name="token"),
     path("auth/refresh", RefreshView.as_view(), name="refresh"),
     path("auth/revoke", RevokeView.as_view(), name="revoke"),
     path("auth/switch", SwitchView.as_view(), name="switch"),
     path("me", MeView.as_view(), name="me"),
+    path("sso", SsoView.as_view(), name="sso"),
     path("roles", RolesView.as_view(), name="roles"),
 ]

@@ -32,7 +32,7 @@ DOORS = {
     "invitation.owner": (("settings/members/", {"email": "x@new.example", "role": "owner"}), ("post", "invitations", {"email": "x@new.example", "role": "owner"})),
     "role.owner": (("settings/members/{editor}/", {"do": "role", "role": "owner"}), ("patch", "members/{editor}", {"role": "owner"})),
     "service_account.change": (("settings/api-keys/accounts/", {"service-name": "x", "service-role": "viewer"}), ("post", "service-accounts", {"name": "y", "role": "viewer"})),
-    "sso.change": (("settings/sso/", {"domain": "acme.example"}), None),
+    "sso.change": (("settings/sso/", {"domain": "acme.example"}), ("post", "sso/domains", {"domain": "api.acme.example"})),
     "stream.add": (("settings/audit-log/streams/new/", STREAM), ("post", "audit/streams", {"url": STREAM["url"]})),
     "stream.rotate": (("settings/audit-log/streams/{stream}/act/", {"do": "rotate"}), ("post", "audit/streams/{stream}/rotate", None)),
     "support.enter": None,  # below: it is the platform's

@@ -52,6 +52,7 @@ def stage(api, acme):
     team = acme.team("Plant", acme.editor)
     return {
         "forms": form, "submissions": sent["id"], "webhooks": hook["id"], "service-accounts": account["id"],
+        "domains": door.post("/api/v1/sso/domains", {"domain": "acme.example"}).json()["id"],
         "tasks": task["id"], "teams": str(team.pk), "members": str(acme.editor.pk),
     }  # fmt: skip
 

@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 
 from apps.audit.actions import record
 from apps.tenants import clock
-from apps.tenants.context import NOBODY, current_tenant, tenant_context
+from apps.tenants.context import NOBODY, current_tenant, require, tenant_context
 from apps.tenants.encryption import seal
+from apps.tenants.freshness import require_fresh
 from apps.tenants.models import Tenant
 from apps.tenants.refusals import Invalid, Refused
 from apps.tenants.security_events import Kind as Event
@@ -57,6 +58,16 @@ class MustLink(Exception):
     def __init__(self, member: Member) -> None:
         super().__init__(str(member.pk))
         self.member = member
+
+
+def may_change() -> None:
+    """Who changes who gets in: it takes both permissions, so that a support visit, which has no people, cannot.
+
+    Raises Forbidden, NotFresh. Pages and API ask it before each write below.
+    """
+    require("settings.write")
+    require("members.write")
+    require_fresh("sso.change")
 
 
 def find(*, pk: UUID | None = None, slug: str = "", domain: str = "") -> list[Door]:

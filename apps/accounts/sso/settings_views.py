@@ -13,7 +13,6 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 
 from apps.tenants.context import require
-from apps.tenants.freshness import require_fresh
 from apps.tenants.pages import PageRequest, page, refusal_on, turl
 from apps.tenants.refusals import Refused
 
@@ -31,7 +30,7 @@ def overview(request: PageRequest, tenant: str) -> HttpResponse:
     require("settings.read")
     asked = DomainInput(request.POST or None)
     if request.method == "POST":
-        _may_change()
+        actions.may_change()
         if asked.is_valid():
             with refusal_on(asked):
                 actions.add_domain(by=request.member, **asked.cleaned_data)
@@ -44,7 +43,7 @@ def add(request: PageRequest, tenant: str) -> HttpResponse:
     require("settings.read")
     asked = ConnectionInput(request.POST or None)
     if request.method == "POST":
-        _may_change()
+        actions.may_change()
         if asked.is_valid():
             with refusal_on(asked):
                 made = actions.add_connection(by=request.member, **asked.cleaned_data)
@@ -59,7 +58,7 @@ def connection(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
     found = get_object_or_404(SsoConnection.objects.active(), pk=pk)
     asked = ConnectionChangeInput(initial=_initial(found))
     if request.method == "POST":
-        _may_change()
+        actions.may_change()
         if "unlink" in request.POST:
             return _unlink(request, found)
         if request.POST.get("do") == "remove":
@@ -82,7 +81,7 @@ def connection(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
 
 def domain(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
     """POST looks into a domain's DNS now, or takes the domain out."""
-    _may_change()
+    actions.may_change()
     found = get_object_or_404(SsoDomain, pk=pk)
     if request.POST.get("do") == "remove":
         try:
@@ -100,7 +99,7 @@ def domain(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
 
 def only(request: PageRequest, tenant: str) -> HttpResponse:
     """POST says whether members of proven domains come by the provider only, and who may get past it."""
-    _may_change()
+    actions.may_change()
     asked = SsoOnlyInput(request.POST, owners=_owners())
     if asked.is_valid():
         with refusal_on(asked):
@@ -166,13 +165,6 @@ def _uuid(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         return UUID(int=0)
-
-
-def _may_change() -> None:
-    """Who changes who gets in: it takes both permissions, so that a support visit, which has no people, cannot."""
-    require("settings.write")
-    require("members.write")
-    require_fresh("sso.change")
 
 
 def _done(request: HttpRequest, text: str) -> HttpResponse:
