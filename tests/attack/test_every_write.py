@@ -6,6 +6,7 @@ import pytest
 from drf_spectacular.generators import SchemaGenerator
 
 from apps.accounts.models import Invitation, Member, Team, TeamMember, User
+from apps.accounts.sso.models import SsoConnection
 from apps.comms.models import WebhookEndpoint
 from apps.forms.models import Form, Grant, Submission
 from apps.tenants.context import as_system
@@ -50,10 +51,13 @@ def stage(api, acme):
     account = door.post("/api/v1/service-accounts", {"name": "CI", "role": "viewer"}).json()
     (task,) = api.as_(acme.reviewer).get("/api/v1/tasks").json()["results"]
     team = acme.team("Plant", acme.editor)
+    with as_system(acme.id):
+        kept = {"kind": "oidc", "name": "x", "issuer": "https://idp.example", "client_id": "x", "client_secret": "x"}
+        provider = SsoConnection.objects.create(**kept, default_role="viewer")
     return {
         "forms": form, "submissions": sent["id"], "webhooks": hook["id"], "service-accounts": account["id"],
         "domains": door.post("/api/v1/sso/domains", {"domain": "acme.example"}).json()["id"],
-        "tasks": task["id"], "teams": str(team.pk), "members": str(acme.editor.pk),
+        "providers": str(provider.pk), "tasks": task["id"], "teams": str(team.pk), "members": str(acme.editor.pk),
     }  # fmt: skip
 
 
@@ -108,7 +112,7 @@ def test_no_write_takes_a_field_that_it_does_not_name(api, acme, stage):
         elif answer.status_code != 400 or not set(sent) <= named:
             loose.append((method, path, answer.status_code, sorted(set(sent) - named)))
     assert loose == []
-    assert unreached <= {"/api/v1/ai/summaries/{id}/answer"}
+    assert unreached <= {"/api/v1/ai/summaries/{id}/answer", "/api/v1/audit/streams/{id}/replay"}
     assert power(acme) == before
 
 

@@ -59,7 +59,7 @@ class ProviderChangeSerializer(CheckedSerializer):
 
 class DomainSerializer(serializers.ModelSerializer[SsoDomain]):
     record = serializers.SerializerMethodField(help_text="where the DNS TXT record stands that proves it")
-    value = serializers.SerializerMethodField(help_text="what that record says")
+    value = serializers.SerializerMethodField("get_proof", help_text="what that record says")
 
     class Meta:
         model = SsoDomain
@@ -68,7 +68,7 @@ class DomainSerializer(serializers.ModelSerializer[SsoDomain]):
     def get_record(self, row: SsoDomain) -> str:
         return txt.place(row.domain)
 
-    def get_value(self, row: SsoDomain) -> str:
+    def get_proof(self, row: SsoDomain) -> str:
         return txt.proof(row.challenge)
 
 
