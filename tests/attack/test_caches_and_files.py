@@ -41,7 +41,7 @@ CACHE_USERS = {
 MEMORIES = {
     "accounts/keys.py:_derive": "keys of the installation",
     "accounts/signing_keys.py:_cache": "keys of the installation",
-    "accounts/signing_keys.py:_opened": "keys of the installation",
+    "accounts/signing_keys.py:_private": "keys of the installation",
     "accounts/signing_keys.py:_loaded": "keys of the installation",
     "ai/breaker.py:_breakers": "whether the installation's model answers, by host",
     "ai/provider.py:_read": "the installation's model, by what the environment says",
@@ -71,6 +71,7 @@ MEMORIES = {
 PLACES = {
     "forms/store.py": "attachments: the tenant's folder, then the hash",
     "forms/actions/exports.py": "exports: the tenant's folder, then the row's id",
+    "audit/log_exports.py": "exports of the log: the tenant's folder, then the row's id",
     "forms/panels.py": "how much room the disk has",
     "operations/health.py": "whether the folder can be written",
     "operations/probes.py": "backups",

@@ -16,9 +16,10 @@ from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app
 
 from apps.ai.models import Summary
-from apps.audit.models import Entry
+from apps.audit.models import Entry, LogExport
 from apps.comms.models import OutboxMessage, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from apps.forms.models import Export, Submission
+from apps.operations.streams.models import Stream
 from apps.tenants import clock
 from apps.tenants.catalogue import tenant_tables
 from apps.tenants.context import as_system
@@ -71,7 +72,7 @@ def fingerprint(tenant: UUID) -> dict[str, str]:
     found = {}
     with superuser() as admin:
         for table in tenant_tables():
-            if not table.startswith("audit_"):
+            if not table.startswith("audit_") or table == "audit_logexport":
                 statement = f"SELECT coalesce(string_agg(t::text, '|' ORDER BY t.id), '') FROM \"{table}\" t WHERE tenant_id = %s"
                 found[table] = str(admin.execute(statement, [tenant]).fetchone())  # type: ignore[call-overload]
     return found
@@ -153,6 +154,7 @@ def rows_of(api: Any, company: Any) -> dict[str, UUID]:
         summary = Summary.objects.create(
             submission=sent, revision=sent.current_revision, sha256="0" * 64, asked_by=company.reviewer
         )
+        log = LogExport.objects.create(requested_by=company.owner.user_id, format="csv", expires_at=clock.now())
         message = OutboxMessage.objects.create(
             to="a@company.example", template="x", subject="A word", body="x", dedupe=uuid4().hex
         )
@@ -161,6 +163,8 @@ def rows_of(api: Any, company: Any) -> dict[str, UUID]:
             "delivery_id": WebhookDelivery.objects.create(endpoint=endpoint, event=event).pk,
             "export_id": Export.objects.create(requested_by=company.owner, expires_at=clock.now()).pk,
             "summary_id": summary.pk,
+            "stream_id": Stream.objects.create(url="https://logs.example/x", secret="x").pk,
+            **dict.fromkeys(("audit.make_log_export:export_id", "audit.drop_log_export:export_id"), log.pk),
         }
 
 
@@ -171,7 +175,12 @@ def test_a_foreign_id_inside_a_job_that_is_signed_for_its_own_tenant_finds_nothi
     for name in TASKS:
         wanted = [one for one in names_of(name) if one not in ("timestamp", "event_id")]
         if wanted:
-            arguments = {"tenant_id": str(globex.id), "request_id": "", **{one: str(foreign[one]) for one in wanted}}
+            arguments = {
+                "tenant_id": str(globex.id),
+                "request_id": "",
+                **{one: str(foreign.get(f"{name}:{one}", foreign.get(one))) for one in wanted},
+            }
+            assert "None" not in arguments.values(), f"{name}: make a row for it in rows_of"
             inject(name, signed(name, arguments), queue)
             tried.add(name)
     assert tried >= {
