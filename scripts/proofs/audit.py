@@ -25,11 +25,14 @@ from apps.audit.statements import Head, text_of
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = (
     "tests/attack/test_the_audit_log.py",
+    "tests/attack/test_acts_never_logged.py",
+    "tests/faults/test_anchors.py",
     "tests/faults/test_the_sealer_dies.py",
     "tests/unit/test_the_verifier.py",
     "tests/unit/test_audit_tree.py",
     "tests/unit/test_audit_checkpoints.py",
     "tests/unit/test_canonical.py",
+    "tests/api/test_audit_privacy.py",
 )
 FUZZ_CASES = 100_000
 SIZE, SAMPLES, SEED = 5000, 400, 20261124
