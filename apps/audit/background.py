@@ -7,8 +7,9 @@ import time
 from apps.tenants.context import TenantContext, as_system, tenant_context
 from apps.tenants.models import Tenant
 
-from . import evidence
+from . import evidence, reconcile
 from .models import Verified
+from .reconcile import last_reconciliation
 from .verify import keep, verify
 
 EVERY_SECONDS = 60.0
@@ -35,7 +36,12 @@ def beat() -> None:
 
 
 def verify_what_is_new() -> None:
-    """One step in the tenant in force. A log that was found broken stays so until all of it is verified again."""
+    """One step in the tenant in force. A log that was found broken stays so until all of it is verified again.
+
+    A tenant that was never compared with its log is, so that its page can tell at once; from then on every hour.
+    """
+    if last_reconciliation() is None:
+        reconcile.keep(reconcile.reconcile())
     last = Verified.objects.first()
     if last is not None and (not last.whole or last.until == evidence.sealed_size()):
         return

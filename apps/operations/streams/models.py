@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -69,7 +69,11 @@ class Stream(TenantModel):
         return 0 if last is None else max(0, last + 1 - self.next_seq)
 
     @property
+    def oldest(self) -> datetime | None:
+        """When the first entry was written that it has not taken; None where it has all."""
+        return Entry.objects.filter(seals__seq=self.next_seq).values_list("time", flat=True).first()
+
+    @property
     def lag(self) -> timedelta:
-        """How old the oldest entry is that it has not taken; nothing where it has all."""
-        oldest = Entry.objects.filter(seals__seq=self.next_seq).values_list("time", flat=True).first()
-        return max(timedelta(), clock.now() - oldest) if oldest else timedelta()
+        """How old that entry is; nothing where it has all."""
+        return max(timedelta(), clock.now() - oldest) if (oldest := self.oldest) else timedelta()
