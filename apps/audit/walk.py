@@ -25,34 +25,39 @@ from .storage import TILE
 ROW = 1024
 RANGE = 16 * ROW
 _sha256 = hashlib.sha256
-# The columns against the bytes of an entry of today's form: what stands before `facts`, and after the entry's own id,
-# where no fact can stand any more. Another form is compared entry by entry, in Python.
-DISPLAYED = """
-    starts_with(text, '{"action":"' || action || '","actor":{"id":' || coalesce('"' || actor_id || '"', 'null')
-      || ',"type":"' || actor_type || '"},')
-    AND strpos(rest, ',"log":"' || tenant_id || '",') > 0
-    AND strpos(rest, ',"outcome":"' || outcome || '",') > 0
-    AND strpos(rest, ',"request_id":"' || request_id || '",') > 0
-    AND strpos(rest, ',"targets":[' || CASE WHEN target_id IS NULL AND target_type = '' THEN ']' ELSE
-      '{"id":"' || target_id || '","label":' || to_json(target_label) || ',"type":"' || target_type || '"}' END) > 0
-    AND right(tail, 8) = '","v":1}' AND substr(tail, 1, 27)::timestamptz = time"""
+# The columns against the bytes of an entry of today's form, as bytes, since text would be counted by its characters: what
+# stands before `facts`; after the entry's own id, where no fact can stand any more; and the end. Another form, and that
+# of an act in somebody's place, is compared entry by entry, in Python.
+BEGIN = """convert_to('{"action":"' || action || '","actor":{"id":' || coalesce('"' || actor_id || '"', 'null') || ',"type":"'
+      || actor_type || '"},', 'UTF8')"""
+MIDDLE = """convert_to('},"id":"' || id || '","impersonator":null,"log":"' || tenant_id || '","outcome":"' || outcome
+      || '",', 'UTF8')"""
+TARGETS = """convert_to('"request_id":"' || request_id || '","targets":[' || CASE WHEN target_id IS NULL AND target_type = ''
+      THEN ']' ELSE '{"id":"' || target_id || '","label":' || to_json(target_label) || ',"type":"' || target_type || '"}' END,
+      'UTF8')"""
+END = """convert_to(',"time":"' || to_char(time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z","v":1}', 'UTF8')"""
+DISPLAYED = f"""
+    position({BEGIN} IN body) = 1 AND place > 0 AND position({TARGETS} IN substr(body, place)) > 0
+    AND substr(body, octet_length(body) - 43) = {END}"""
 # An entry whose body was pruned displays nothing but when it was.
 BLANK = """(action = '' AND actor_type = '' AND actor_id IS NULL AND target_type = '' AND target_id IS NULL
     AND target_label = '' AND outcome = '' AND request_id = '')"""
-SEALED = """
-    SELECT s.seq, s.leaf, s.chain, e.id, e.tenant_id, e.time, e.action, e.actor_type, e.actor_id, e.target_type,
-           e.target_id, e.target_label, e.outcome, e.request_id, e.body, convert_from(e.body, 'UTF8') AS text,
-           convert_from(substr(e.body, octet_length(e.body) - 34), 'UTF8') AS tail
-    FROM audit_seal s LEFT JOIN audit_entry e ON e.tenant_id = s.tenant_id AND e.id = s.entry_id
-    WHERE s.tenant_id = %s AND s.seq >= %s AND s.seq < %s OFFSET 0"""
-PARTED = f"""
-    SELECT sealed.*, substr(text, nullif(strpos(text, '}},"id":"' || id || '",'), 0)) AS rest
-    FROM ({SEALED}) AS sealed OFFSET 0"""
+IDS = """
+    SELECT min(entry_id::text)::uuid, max(entry_id::text)::uuid FROM audit_seal
+    WHERE tenant_id = %s AND seq >= %s AND seq < %s"""
+# The bounds of the ids say nothing that the join does not; with them only these entries are read, and not the whole log.
+SEALED = f"""
+    SELECT seq, leaf, chain, e.*, position({MIDDLE} IN body) AS place
+    FROM (SELECT seq, leaf, chain, entry_id FROM audit_seal WHERE tenant_id = %s AND seq >= %s AND seq < %s) AS s
+    LEFT JOIN (
+      SELECT id, tenant_id, time, action, actor_type, actor_id, target_type, target_id, target_label, outcome, request_id, body
+      FROM audit_entry WHERE tenant_id = %s AND id BETWEEN %s AND %s
+    ) AS e ON e.id = s.entry_id OFFSET 0"""
 READ = f"""
     SELECT min(seq), count(*), count(id), string_agg(leaf, '' ORDER BY seq), string_agg(chain, '' ORDER BY seq),
            string_agg(body, '\\x0a' ORDER BY seq),
            bool_and(coalesce(CASE WHEN octet_length(body) = 0 THEN {BLANK} ELSE {DISPLAYED} END, false))
-    FROM ({PARTED}) AS parted GROUP BY seq / {ROW} ORDER BY 1"""
+    FROM ({SEALED}) AS sealed GROUP BY seq / {ROW}"""
 
 
 class Kind(StrEnum):
@@ -142,15 +147,16 @@ def _rows(tenant: UUID, low: int, high: int) -> Iterator[_Row]:
     """Up to RANGE entries in rows of 1024; one row without its bytes where PostgreSQL cannot read them as text."""
     try:
         with transaction.atomic(), connection.cursor() as bound:
-            bound.execute("SET LOCAL max_parallel_workers_per_gather = 0")
+            bound.execute("SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '64MB'")  # a range fits
             raw = psycopg.Cursor(connection.connection)
-            found = raw.execute(READ, [tenant, low, high], binary=True).fetchall()
+            first, last = raw.execute(IDS, [tenant, low, high], binary=True).fetchone() or (None, None)
+            found = raw.execute(READ, [tenant, low, high, tenant, first, last], binary=True).fetchall()
     except (DataError, psycopg.DataError):
         found = []
     if not found:
         yield from (_Row(at, 0, 0, b"", b"", b"", False) for at in range(low, high, ROW))
         return
-    for start, places, entries, leaves, chain, bodies, displayed in found:
+    for start, places, entries, leaves, chain, bodies, displayed in sorted(found):
         yield _Row(start, places, entries, bytes(leaves), bytes(chain), bytes(bodies or b""), displayed)
 
 
