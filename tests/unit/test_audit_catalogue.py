@@ -22,6 +22,7 @@ JUDGES = "judges and refuses, and writes nothing"
 INSIDE = "a part of an act that records itself"
 SENDS = "a message on its way; what it tells of was recorded where it happened"
 SILENT = {
+    "accounts.sso.may_change": "asks for permissions and a fresh sign-in, and writes nothing",
     "accounts.api_keys.find_api_key": READS,
     "accounts.api_keys.note_use": "the moment of a key's last use; an entry for each request would drown the log",
     "accounts.api_keys.check_no_key": JUDGES,
