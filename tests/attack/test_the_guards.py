@@ -6,14 +6,14 @@ import random
 
 from tests.proof import doors
 
-SEED, SAMPLE = 20261124, 15
+SEED, SAMPLE, ADDRESSES = 20261124, 12, 12
 
 
 def test_every_door_answers_as_the_table_says_and_a_missing_guard_turns_its_cells_red(demo):
     people = doors.People.of(demo)
-    cells, red = doors.red_without_mutants(people)
+    cells, red = doors.red_without_mutants(people, most=ADDRESSES)
     assert red == []
-    assert cells > 300
+    assert cells > 200
     mutants = doors.all_mutants()
     assert len(mutants) > 70
     assert {mutant.kind for mutant in mutants} == {
