@@ -50,6 +50,8 @@ ACTIONS = {
         ("kid", "at_once"),
     ),
     "tenant.created": Act(_("Created the tenant"), _("The organisation was made.")),
+    "tenant.suspended": Act(_("Suspended the tenant"), _("The operator lets nobody in any more; nothing was deleted.")),
+    "tenant.resumed": Act(_("Opened the tenant again"), _("Its members get in again.")),
     "member.added": Act(
         _("Added a member"),
         _("A person belongs to the organisation now."),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import time
+from io import StringIO
 
 import pytest
 import time_machine
 from django.conf import settings as django_settings
+from django.core.management import call_command
 from django.test import Client
 from rest_framework.test import APIClient
 
 from apps.accounts.devices import in_words
 from apps.accounts.models import BrowserSession, Member, User
+from apps.audit.models import Entry
 from apps.tenants.context import as_system
-from apps.tenants.models import Tenant
 from tests import database
 from tests.api.test_api_keys import door, make
 from tests.cast import PASSWORD
@@ -205,8 +207,9 @@ def member_deactivated(company):
 
 @change
 def tenant_suspended(company):
+    call_command("suspend_tenant", company.slug, stdout=StringIO())
     with as_system(company.id):
-        Tenant.objects.filter(pk=company.id).update(is_active=False)
+        assert Entry.objects.filter(action="tenant.suspended").count() == 1
 
 
 @pytest.mark.parametrize("name", CHANGES)

@@ -6,7 +6,17 @@ from .invitations import Invited, accept, invite, look_at, resend_invitation, wi
 from .leaving import deactivate
 from .members import change_role, leave_team, reactivate, rename_team, ties_of
 from .notices import tell_factor_added, tell_factor_removed, tell_key_made, tell_linked
-from .people import add_member, change_tenant, create_person, create_team, create_tenant, join_team, require_factor
+from .people import (
+    add_member,
+    change_tenant,
+    create_person,
+    create_team,
+    create_tenant,
+    join_team,
+    require_factor,
+    resume_tenant,
+    suspend_tenant,
+)
 from .privacy import erase_private_values
 from .service_accounts import change_service_account, create_service_account
 from .sessions import (
@@ -56,6 +66,7 @@ __all__ = [
     "require_factor",
     "resend_invitation",
     "reset_asked",
+    "resume_tenant",
     "revoke",
     "revoke_api_key",
     "rotate",
@@ -63,6 +74,7 @@ __all__ = [
     "sign_in_refused",
     "signed_in",
     "signed_out",
+    "suspend_tenant",
     "tell_factor_added",
     "tell_factor_removed",
     "tell_key_made",

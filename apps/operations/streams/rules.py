@@ -17,6 +17,7 @@ MOST_BYTES = 512 * 1024
 OVERLAP = timedelta(hours=24)
 CONTENT_TYPE = "application/cloudevents-batch+json"
 TEST = "orkestra.audit.test"
+PRUNED = "orkestra.audit.pruned_place"  # an entry whose bytes retention has taken: its place and leaf remain
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def event(source: str, one: Sealed) -> dict[str, Any]:
         "specversion": "1.0",
         "id": one.entry,
         "source": source,
-        "type": f"orkestra.audit.{one.action}",
+        "type": f"orkestra.audit.{one.action}" if one.action else PRUNED,
         "time": one.time,
         "datacontenttype": "application/json",
         "sequence": f"{one.seq:020d}",

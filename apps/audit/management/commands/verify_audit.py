@@ -83,7 +83,8 @@ class Command(BaseCommand):
     def _say(self, tenant: Tenant, result: Verification) -> None:
         if result.whole:
             since = f", from #{result.since}" if result.since else ""
-            text = f"{result.sealed:>8} entries{since}, {result.signed} signed, head {result.head[:16]}…"
+            pruned = f", {result.pruned} pruned as the log says" if result.pruned else ""
+            text = f"{result.sealed:>8} entries{since}, {result.signed} signed{pruned}, head {result.head[:16]}…"
             self.stdout.write(f"{tenant.slug:<24} whole     {text}")
         else:
             text = f"{tenant.slug:<24} TAMPERED  first bad entry #{result.first_bad}: {result.kind}: {result.reason}"
