@@ -9,7 +9,7 @@ import structlog
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from apps.audit.actions import record
+from apps.audit.actions import record, record_platform
 from apps.tenants import clock
 from apps.tenants.context import as_system, current_tenant
 from apps.tenants.refusals import Refused
@@ -28,6 +28,24 @@ def plan(key: str) -> Plan:
     if found is None:
         raise Refused(_("There is no plan %(key)s.") % {"key": key}, field="plan")
     return found
+
+
+def define_plan(key: str, limits: dict[Resource, int | None], *, log_days: int | None = None) -> Plan:
+    """A new version of a plan, with these limits changed; whoever has an earlier version keeps it until their plan changes.
+
+    Only the owner of the tables may. None is no limit, and for `log_days` that entries stay for ever.
+    """
+    before = plan(key)
+    changed = before.limits | {resource.value: most for resource, most in limits.items()}
+    made = Plan(
+        key=key, version=before.version + 1, name=before.name, order=before.order, log_retention_days=log_days,
+        limits={resource: most for resource, most in changed.items() if most is not None},
+    )  # fmt: skip
+    facts = {"plan": key, "version": made.version, "limits": made.limits, "log_days": log_days}
+    with transaction.atomic(), transaction.atomic(using="owner"):
+        made.save(using="owner", force_insert=True)
+        record_platform("plan.defined", made, facts=facts)
+    return made
 
 
 @transaction.atomic(savepoint=False)

@@ -6,6 +6,11 @@ from apps.audit.catalogue import Act
 from apps.tenants.slots import Logged
 
 ACTIONS = {
+    "plan.defined": Act(
+        _("Defined a version of a plan"),
+        _("From now on the plan means this; tenants on an earlier version keep it."),
+        ("plan", "version", "limits", "log_days"),
+    ),
     "plan.started": Act(_("Started with a plan"), _("The tenant's first plan."), ("plan", "version")),
     "plan.changed": Act(
         _("Changed the plan"), _("The tenant is on another plan."), ("plan", "version", "before", "trial_ends_at")

@@ -7,10 +7,12 @@ import subprocess
 import sys
 import zipfile
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
 from apps.audit import actions, keys, private
@@ -21,11 +23,13 @@ from apps.audit.reconcile import reconcile
 from apps.audit.sealer import seal
 from apps.audit.verify import verify
 from apps.audit.walk import Kind
-from apps.billing.models import Plan
+from apps.billing.models import Plan, Subscription
 from apps.billing.retention import prune_log
 from apps.tenants import clock
 from apps.tenants.caller import Caller, called_by
 from apps.tenants.context import as_system
+from apps.tenants.models import PLATFORM_TENANT_ID
+from tests import database
 from tests.cast import acting_as, company
 
 from .test_the_audit_log import attack
@@ -183,3 +187,24 @@ def test_the_plan_says_how_long_and_none_is_for_ever(log):
     finally:
         attack("UPDATE billing_plan SET log_retention_days = NULL")
     assert not Plan.objects.exclude(log_retention_days=None).exists()
+
+
+def test_an_operator_defines_how_long_a_plan_keeps_the_log(acme):
+    before = Plan.objects.filter(key="small").order_by("-version").first()
+    with pytest.raises(CommandError, match="at least 30 days"):
+        call_command("define_plan", "small", log_days=7)
+    try:
+        call_command("define_plan", "small", limit=["members=7"], log_days=400, stdout=StringIO())
+        call_command("set_plan", acme.slug, "small", stdout=StringIO())
+        with acting_as(acme.owner):
+            found = Subscription.objects.get().plan
+            assert (found.version, found.log_retention_days) == (before.version + 1, 400)
+            assert found.limits == before.limits | {"members": 7}
+        with as_system(PLATFORM_TENANT_ID):
+            assert Entry.objects.filter(action="plan.defined", target_id=found.pk).exists()
+    finally:
+        with database.superuser() as admin:
+            admin.execute(
+                "UPDATE billing_plan SET is_offered = false, log_retention_days = NULL WHERE key = 'small' AND version > %s",
+                [before.version],
+            )

@@ -36,13 +36,14 @@ class Command(BaseCommand):
             with as_system(tenant.pk), transaction.atomic():
                 actions.change_plan(options["plan"], trial_ends_at=ends)
                 for text in options["limit"]:
-                    actions.override(*_limit(text))
+                    actions.override(*resource_and_most(text))
         except Refused as refused:
             raise CommandError(str(refused)) from None
         self.stdout.write(self.style.SUCCESS(f"{tenant.slug} has the plan {options['plan']} now."))
 
 
-def _limit(text: str) -> tuple[Resource, int]:
+def resource_and_most(text: str) -> tuple[Resource, int]:
+    """`members=80` as a resource and its limit. Raises CommandError."""
     name, _equals, most = text.partition("=")
     try:
         return Resource(name), int(most)
