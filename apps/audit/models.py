@@ -123,7 +123,7 @@ class Word(TenantModel):
 
     word = models.CharField(max_length=40)
     time = models.DateTimeField()
-    entry = TenantForeignKey(Entry, models.PROTECT, related_name="words", db_constraint=False)
+    entry = TenantForeignKey(Entry, models.PROTECT, related_name="words")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "word", "time", "entry"], name="audit_word_place")]

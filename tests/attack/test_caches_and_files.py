@@ -40,6 +40,8 @@ CACHE_USERS = {
 # What a process remembers between requests, and why no tenant meets another's there.
 MEMORIES = {
     "accounts/keys.py:_derive": "keys of the installation",
+    "accounts/membership.py:_columns": "the columns of three tables",
+    "accounts/membership.py:_statement": "one statement's text",
     "accounts/signing_keys.py:_cache": "keys of the installation",
     "accounts/signing_keys.py:_private": "keys of the installation",
     "accounts/signing_keys.py:_loaded": "keys of the installation",

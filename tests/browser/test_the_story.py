@@ -46,7 +46,7 @@ def test_a_request_is_filled_sent_decided_and_logged(chromium, address, api, acm
     sees(page.get_by_text("Too heavy for the floor."))
     owner = sign_in(chromium, address, acme.owner, width)
     owner.goto(f"{address}{acme.url('settings/audit-log/')}")
-    sees(owner.get_by_text("Rejected in the end").first)
+    sees(owner.get_by_role("main").locator("details").get_by_text("Rejected in the end").first)
     check(owner)
 
 

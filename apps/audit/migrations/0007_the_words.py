@@ -61,7 +61,6 @@ class Migration(migrations.Migration):
                 (
                     "entry",
                     apps.tenants.models.TenantForeignKey(
-                        db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="words",
