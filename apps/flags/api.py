@@ -70,6 +70,7 @@ class FlagView(APIView):
     needs = {"post": ""}
 
     @extend_schema(
+        operation_id="ofrep_v1_evaluate_flag",
         request=EvaluationRequestSerializer,
         responses={200: EvaluationSerializer, 400: FailureSerializer, 404: FailureSerializer},
     )

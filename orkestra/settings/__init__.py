@@ -174,6 +174,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "TenantRoleEnum": "apps.accounts.rules.Role",
+        "LowerRoleEnum": "apps.accounts.service_accounts_api.ROLES",
+        "FormRoleEnum": "apps.forms.models.GrantRole",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "apps.tenants.description.describe_refusals",

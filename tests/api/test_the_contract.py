@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import schemathesis
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.management import call_command
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -104,3 +105,7 @@ def test_every_answer_of_an_operation_is_described(api, acme, label):
         case.call_and_validate(headers=headers, checks=CHECKS)
 
     ask()
+
+
+def test_the_document_is_made_without_a_warning(tmp_path):
+    call_command("spectacular", file=str(tmp_path / "schema.yaml"), validate=True, fail_on_warn=True)
