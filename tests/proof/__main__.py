@@ -122,6 +122,13 @@ def load() -> Section:
     return Section(figures, lines, red)
 
 
+def _how(killer: str, table: str, behind: set[str]) -> str:
+    """In which way a missing guard was noticed; empty for not at all."""
+    if killer in behind:
+        return "behind"
+    return "table" if killer.endswith(table) else "requests" if killer else ""
+
+
 def doors() -> Section:
     """Each guard of each door taken out in turn; the cells of its own route must turn red."""
     from . import doors as guards
@@ -136,22 +143,23 @@ def doors() -> Section:
         for mutant in guards.all_mutants():
             killer = guards.killed_by(mutant, people)
             kinds[mutant.kind] += 1
-            killers["table" if killer.endswith(guards.IN_THE_TABLE) else "requests" if killer else ""] += 1
+            killers[_how(killer, guards.IN_THE_TABLE, set(guards.BEHIND.values()))] += 1
             alive += [] if killer else [str(mutant)]
     total = sum(kinds.values())
     figures = {
         "cells": cells,
         "total": total,
-        "killed": total - len(alive),
+        "killed": total - len(alive) - killers["behind"],
+        "another_guard_refuses_still": killers["behind"],
         "killed_by_requests": killers["requests"],
         "killed_by_the_table_alone": killers["table"],
         "kinds": dict(sorted(kinds.items())),
         "alive": alive,
     }
     lines = [
-        f"{cells} requests at every address of every door were answered as the table says. {total - len(alive)} of {total} "
-        f"guards that were taken out were noticed, {killers['table']} of them by the table alone (an address that is in no "
-        "rule is not found, which looks the same from outside)."
+        f"{cells} requests at every address of every door were answered as the table says. "
+        f"{total - len(alive) - killers['behind']} of {total} guards that were taken out were noticed, {killers['table']} of them by the table alone (an address that is in no "
+        f"rule is not found, which looks the same from outside); behind {killers['behind']} another stands and refuses still."
     ]
     return Section(figures, lines, [*whole, *(f"alive: {name}" for name in alive)])
 
