@@ -1,0 +1,56 @@
+"""Whether another tenant's object exists shows neither in the answer nor in the work: the statements are the same."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from apps.tenants.ids import new_id
+from tests import cast
+from tests.cast import DemoCast
+from tests.proof.matrix import PLACE, Victim, filled, routes
+
+VALUES = re.compile(r"'[^']*'|\b\d+\b")
+
+
+def asked(client: Any, path: str) -> tuple[int, bytes, list[str]]:
+    """The status, the body without its request id, and the statements without their values."""
+    with CaptureQueriesContext(connection) as queries:
+        answer = client.get(path)
+    body = re.sub(rb'("request_id": ?)"[^"]*"', rb"\1", answer.content)
+    return answer.status_code, body, [VALUES.sub("?", query["sql"]) for query in queries.captured_queries]
+
+
+def fitting(victim: Victim) -> list[tuple[str, str]]:
+    """Routes of the API with one object in the address, each with the id of a kind that its name holds."""
+    found = []
+    for route in routes():
+        if "api/v1/" not in route or len(PLACE.findall(route)) != 1 or not re.search(r"uuid|P<pk>", route):
+            continue
+        for table, identity in victim.ids.items():
+            kind = table.split("_", 1)[1].removesuffix("y")
+            if kind in route.replace("-", "").replace("_", ""):
+                found += [(path, str(identity)) for path in filled(route, victim, "") if str(identity) in path]
+    return found
+
+
+def test_an_object_of_another_tenant_costs_and_says_what_one_that_is_not_there_does(api, demo: DemoCast):
+    victim, rival = Victim(demo.acme("owner")), cast.company("rival")
+    pairs = fitting(victim)
+    assert len(pairs) >= 8, pairs
+    client, differing = api.as_(rival.owner), []
+    for path, identity in pairs:
+        nowhere = path.replace(identity, str(new_id()))
+        asked(client, nowhere)  # what is remembered from the first time on is remembered for both
+        real, absent = asked(client, path), asked(client, nowhere)
+        if real[0] in {404, 405} and (real[0], real[1].replace(identity.encode(), b""), real[2]) == (
+            absent[0], absent[1].replace(nowhere.split("/")[-1].encode(), b""), absent[2],
+        ):  # fmt: skip
+            continue
+        differing.append((path, real[0], absent[0], len(real[2]), len(absent[2])))
+    assert differing == []
+    owner, seen = api.as_(demo.acme("owner")), [path for path, _identity in pairs]
+    assert sum(owner.get(path).status_code == 200 for path in seen) >= 8, "nobody finds them: this would prove nothing"
