@@ -42,6 +42,14 @@ def test_files_and_functions_stay_small(path):
             assert (node.end_lineno or 0) - node.lineno < 40, node.name
 
 
+def test_code_stands_in_the_rooms_and_not_beside_them():
+    assert [path.name for path in ROOT.glob("*.py")] == ["manage.py"]
+    folders = {
+        path.relative_to(ROOT).parts[0] for path in ROOT.glob("[a-z]*/**/*.js") if "node_modules" not in path.parts
+    }
+    assert folders <= {"static", "tests"}
+
+
 @pytest.mark.parametrize("word", ["utils", "helpers", "services", "signals", "common", "misc"])
 def test_no_room_has_a_drawer_for_everything(word):
     assert [name(path) for path in CODE if path.stem == word] == []
