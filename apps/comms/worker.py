@@ -12,6 +12,10 @@ import structlog
 from django.db import connections
 from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import ConnectorException, UniqueViolation
+from procrastinate.jobs import Job, Status
+from procrastinate.manager import JobManager
+from psycopg.errors import RaiseException
 
 from apps.audit.checkpoints import checkpoint_all
 from apps.audit.sealer import seal_all, seal_forgotten
@@ -143,10 +147,25 @@ async def _retry_stalled(worker_app: App, stalled_after: int) -> None:
     manager = worker_app.job_manager
     while True:
         for job in await manager.get_stalled_jobs(seconds_since_heartbeat=stalled_after):
-            if job.attempts < MOST_RUNS_OF_ONE_JOB:
-                log.warning("job_resumed", task=job.task_name, job=job.id)
-                await manager.retry_job(job)
-            else:
-                log.error("job_given_up", task=job.task_name, job=job.id)
-                await manager.finish_job(job, status="failed", delete_job=False)  # type: ignore[arg-type]
+            await _take_over(manager, job)
         await asyncio.sleep(stalled_after / 3)
+
+
+async def _take_over(manager: JobManager, job: Job) -> None:
+    """Run a stalled job again, unless it ran too often, waits already under its lock, or is another worker's by now."""
+    try:
+        if job.attempts < MOST_RUNS_OF_ONE_JOB:
+            await manager.retry_job(job)
+            log.warning("job_resumed", task=job.task_name, job=job.id)
+        else:
+            await manager.finish_job(job, status=Status.FAILED, delete_job=False)
+            log.error("job_given_up", task=job.task_name, job=job.id)
+    except UniqueViolation:
+        # The same work was asked for again since and waits under the same queueing lock: once is enough.
+        await manager.finish_job(job, status=Status.ABORTED, delete_job=True)
+        log.warning("job_waits_already", task=job.task_name, job=job.id)
+    except ConnectorException as error:
+        if not isinstance(error.__cause__, RaiseException):
+            raise
+        # The library's function found the job no longer running: another worker was quicker.
+        log.info("job_taken_elsewhere", task=job.task_name, job=job.id)

@@ -157,3 +157,34 @@ def test_a_worker_killed_in_the_middle_of_a_mail_loses_nothing(acme, post):
         until(lambda: now(acme, message).state == OutboxState.SENT, "another worker takes it over")
     ids = {mail["Message-ID"].strip() for mail in post.mails if acme.slug in mail["To"]}
     assert ids == {f"<{message.pk}.{acme.id}@localhost>"}, "a mail that arrives twice has one id"
+
+
+def test_a_stalled_job_whose_work_waits_already_is_dropped_and_the_worker_goes_on(acme, post):
+    """A periodic job of a worker that died, asked for again by the next one before the first was taken over."""
+    insert = (
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args, status, scheduled_at)"
+        " VALUES ('default', 'operations.probe_all', NULL, 'operations.probe_all', '{}', %s, now() + %s::interval)"
+        " RETURNING id"
+    )
+    with database.superuser() as connection:
+        connection.execute("DELETE FROM procrastinate_jobs WHERE queueing_lock = 'operations.probe_all'")
+        stalled = connection.execute(insert, ["doing", "-1 hour"]).fetchone()[0]
+        waiting = connection.execute(insert, ["todo", "1 day"]).fetchone()[0]
+    message = promise(acme)
+    database.work_for(acme.id)
+    with database.superuser() as connection:
+        connection.execute("UPDATE procrastinate_jobs SET status = 'todo' WHERE id = %s", [waiting])
+    try:
+        with worker(post) as process:
+            until(lambda: statuses(stalled, waiting) == {waiting: "todo"}, "the stalled one is dropped")
+            until(lambda: now(acme, message).state == OutboxState.SENT, "the worker goes on")
+            assert process.poll() is None
+    finally:
+        with database.superuser() as connection:
+            connection.execute("DELETE FROM procrastinate_jobs WHERE id = ANY(%s)", [[stalled, waiting]])
+
+
+def statuses(*ids: int) -> dict[int, str]:
+    with database.superuser() as connection:
+        found = connection.execute("SELECT id, status FROM procrastinate_jobs WHERE id = ANY(%s)", [list(ids)])
+        return dict(found.fetchall())
