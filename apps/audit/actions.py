@@ -36,9 +36,11 @@ def record(
     facts: Mapping[str, Any] | None = None,
     outcome: str = "done",
     receipt: bool = False,
+    on_behalf_of: UUID | None = None,
 ) -> Entry:
     """Insert one entry about the targets, by whoever acts in the context in force; a `receipt` is signed with it.
 
+    `on_behalf_of` is the member whose place the actor takes; an entry without one does not name the field.
     `facts` hold ids, states, hashes, numbers and references, never what a person wrote. Raises RuntimeError outside a
     transaction, KeyError for an act that no room has registered, NotCanonical for a fact without agreed bytes.
     """
@@ -62,7 +64,7 @@ def record(
         request_id=current().request_id,
     )
     values = private.drawn()
-    entry.body = canonical.encode(_document(entry, named, facts or {}) | private.commitments(values))
+    entry.body = canonical.encode(_document(entry, named, facts or {}, on_behalf_of) | private.commitments(values))
     entry.save(force_insert=True)
     private.keep(values, entry)
     if receipt:
@@ -70,9 +72,9 @@ def record(
     return entry
 
 
-def _document(entry: Entry, targets: list[Target], facts: Mapping[str, Any]) -> dict[str, Any]:
+def _document(entry: Entry, targets: list[Target], facts: Mapping[str, Any], behalf: UUID | None) -> dict[str, Any]:
     """What is hashed. The entry's columns repeat a part of it, and `verify` compares them."""
-    return {
+    said = {
         "v": VERSION,
         "log": str(current_tenant()),
         "id": str(entry.pk),
@@ -86,6 +88,7 @@ def _document(entry: Entry, targets: list[Target], facts: Mapping[str, Any]) -> 
         "request_id": entry.request_id,
         "facts": dict(facts),
     }
+    return said | ({"on_behalf_of": {"type": "member", "id": str(behalf)}} if behalf else {})
 
 
 def record_platform(action: str, *targets: models.Model | Target, **rest: Any) -> Entry:

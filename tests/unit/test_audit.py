@@ -39,6 +39,17 @@ def test_a_whole_log_verifies_and_counts_its_entries(acme):
         assert list(Seal.objects.order_by("seq").values_list("seq", flat=True)) == list(range(found.sealed))
 
 
+def test_an_act_for_somebody_else_names_them_and_the_log_stays_whole(acme):
+    with acting_as(acme.editor), transaction.atomic():
+        said = record("team.created", on_behalf_of=acme.owner.pk).document
+    assert said["on_behalf_of"] == {"type": "member", "id": str(acme.owner.pk)}
+    assert said["actor"] == {"type": "member", "id": str(acme.editor.pk)}
+    seal(acme.id)
+    with acting_as(acme.owner), transaction.atomic():
+        assert "on_behalf_of" not in record("team.created").document
+        assert verify().whole
+
+
 @pytest.mark.parametrize("statement", ["UPDATE {} SET id = id", "DELETE FROM {}"])
 @pytest.mark.parametrize("table", ["audit_entry", "audit_seal", "approvals_decision", "forms_revision"])
 def test_the_app_can_neither_change_nor_delete(acme, table, statement):
