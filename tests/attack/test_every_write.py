@@ -13,15 +13,8 @@ from apps.tenants.context import as_system
 from apps.tenants.ids import new_id
 from apps.tenants.models import Tenant
 from tests.forms import published, step
+from tests.watch import EXTRA
 
-# What decides whose something is or what somebody may, or what only the machine writes.
-EXTRA = {
-    "tenant": str(new_id()), "tenant_id": str(new_id()), "id": str(new_id()), "pk": "x", "role": "owner",
-    "is_superuser": True, "is_staff": True, "is_platform_admin": True, "is_active": True, "is_service": True,
-    "state": "approved", "owner": "x", "user": "x", "user_id": "x", "member": "x", "member_id": "x", "created_at": "x",
-    "created_by": "x", "permissions": ["audit.read"], "submitter": "x", "live_version": "x", "secret_sha256": "x",
-    "expires_at": "2099-01-01T00:00:00Z", "amr": ["otp"], "credential": "system", "scope": "platform",
-}  # fmt: skip
 PUBLIC = "/api/v1/auth/"
 READS = "/ofrep/"  # POST by its protocol; it writes nothing, and ignores what it does not know
 
