@@ -24,6 +24,31 @@ ACTIONS = {
     "ai.budget_reached": Act(
         _("A part of the AI budget is used"), _("A part of the month's budget is used."), ("percent", "month", "limit")
     ),
+    "ai.called": Act(
+        _("Called the model"),
+        _(
+            "One attempt at the model as the AI ledger has it, or one that the month's budget refused; never what was said."
+        ),
+        (
+            "feature",
+            "requested_model",
+            "attempt",
+            "price_version",
+            "template_version",
+            "prompt_sha256",
+            "for",
+            "requested",
+            "result",
+            "usage_source",
+            "input_tokens",
+            "cache_read_tokens",
+            "cache_write_tokens",
+            "output_tokens",
+            "reserved",
+            "settled",
+            "excess",
+        ),
+    ),
     "ai.summary_asked": Act(
         _("Asked for an AI summary"),
         _("A summary of a submission was asked for; the hash is that of what will be sent."),
@@ -44,6 +69,7 @@ ACTIONS = {
 
 # What reconciliation expects of the rows of this room.
 LOGGED = (
+    Logged("ai.UsageEvent", ("ai.called",), "ai_event", "id", {"settled": "settled", "result": "outcome"}),
     Logged("ai.Summary", ("ai.summary_asked",), "submission", "submission_id", {"summary": "id", "sha256": "sha256"}),
     Logged("ai.Reaction", ("ai.summary_answered",), "submission", "", {"summary": "summary_id", "said": "said"}),
 )

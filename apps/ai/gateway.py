@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.tenants.refusals import Unavailable
 
 from . import rules, switches
-from .actions.ledger import Charge, reserve, settle
+from .actions.ledger import ANSWERED, Charge, reserve, settle
 from .breaker import breaker
 from .models import UsageEvent, UsageSource
 from .provider import Provider
@@ -98,7 +98,7 @@ def complete(call: Call) -> Answer:
     gate = breaker(provider.host)
     if not gate.lets_through():
         raise CallFailed("breaker_open", may_pass=True)
-    held = reserve(_charge(call, provider), most(call, provider))
+    held = reserve(charge(call, provider), most(call, provider))
     start = time.monotonic()
     result = _attempt(call, provider)
     latency = round((time.monotonic() - start) * 1000)
@@ -126,7 +126,8 @@ def complete(call: Call) -> Answer:
     return Answer(text, event.answered_model or event.requested_model, event)
 
 
-def _charge(call: Call, provider: Provider) -> Charge:
+def charge(call: Call, provider: Provider) -> Charge:
+    """What an attempt of this call is about, for the ledger."""
     assert provider.price is not None
     return Charge(
         feature=call.feature,
@@ -200,7 +201,7 @@ def _read(response: Any) -> _Result:
         return _Result("garbage", UsageSource.ESTIMATED)
     if not isinstance(body, dict):
         return _Result("garbage", UsageSource.ESTIMATED)
-    return _Result("answered" if _text(body) is not None else "empty", UsageSource.PROVIDER, body=body)
+    return _Result(ANSWERED if _text(body) is not None else "empty", UsageSource.PROVIDER, body=body)
 
 
 def _first(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from apps.ai import probes
+from apps.audit.models import Entry
+from apps.audit.reconcile import reconcile
 from apps.flags import actions as flags
 from apps.tenants.context import as_system
+from tests import database
 from tests.ai import allowed, ask, events, page_of, press, run, waiting
 
 OFF = {
@@ -83,6 +87,32 @@ def test_over_budget_is_402_at_the_door_and_again_in_the_job(api, browse, acme, 
     assert run(acme) == "budget"
     assert model.asked == []
     assert events(acme) == []
+
+
+def test_each_attempt_is_an_entry_of_the_audit_log_that_says_what_the_ledger_says_and_no_word_of_it(api, acme, model):
+    allowed(acme, 10)
+    submission, task = waiting(api, acme, item="Very private lathe")
+    assert ask(api, acme, task).status_code == 402
+    allowed(acme)
+    ask(api, acme, task)
+    assert run(acme) == "done"
+    with as_system(acme.id):
+        rows = Entry.objects.filter(action="ai.called", target_id=submission).order_by("time")
+        refused, done = (row.document for row in rows)
+    assert (refused["outcome"], refused["facts"]["result"], refused["actor"]["id"]) == (
+        "refused", "budget", str(acme.reviewer.pk),
+    )  # fmt: skip
+    (event,) = events(acme)
+    assert (done["outcome"], done["targets"][1]["id"]) == ("done", str(event.pk))
+    assert all(done["facts"][name] == getattr(event, name) for name in ("settled", "input_tokens", "output_tokens"))
+    assert (done["facts"]["for"], done["facts"]["requested_model"]) == (str(acme.reviewer.pk), "small-1")
+    assert "private" not in json.dumps([done["facts"], refused["facts"]])
+    assert "press brake" not in json.dumps(done)
+    with as_system(acme.id):
+        assert reconcile().whole
+        with database.superuser() as thief:
+            thief.execute("UPDATE ai_usageevent SET settled = 1 WHERE tenant_id = %s", [acme.id])
+        assert "ai.UsageEvent" in reconcile().reason
 
 
 def test_the_share_that_is_used_is_what_is_spent_and_held(api, browse, acme, model):

@@ -28,7 +28,7 @@ EXCEPT = {
     "comms.WebhookSecret": "comes with its endpoint, or with an act of the endpoint",
     "billing.Counter": COUNTS, "billing.Limit": COUNTS, "forms.ReferenceCounter": COUNTS, "ai.Budget": COUNTS,
     "ai.Allowance": "one row a tenant, made when it is first asked for; each change of it is an entry",
-    "ai.Reservation": "a hold of the AI ledger", "ai.UsageEvent": "the AI ledger, which only grows, is its own record",
+    "ai.Reservation": "a hold of the AI ledger; the attempt it was for is compared",
     "approvals.Path": "made with its first version, which is compared",
     "approvals.Assignment": "who is asked stands in the entry of the step",
 }  # fmt: skip

@@ -33,8 +33,6 @@ SILENT = {
     "ai.allowance.allowance": READS,
     "ai.ledger.budget_now": READS,
     "ai.ledger.would_fit": READS,
-    "ai.ledger.reserve": "each attempt is a row of the AI ledger, which only grows",
-    "ai.ledger.expire_due": "closes rows of the AI ledger whose call never came back",
     "accounts.members.keep_an_owner": JUDGES,
     "accounts.members.ties_of": READS,
     "accounts.members.locked": READS,

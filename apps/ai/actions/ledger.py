@@ -19,9 +19,10 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import Member
 from apps.accounts.rules import Role
-from apps.audit.actions import record
+from apps.audit.actions import Target, record
 from apps.billing.usage import subscription
 from apps.comms.actions import queue_mail
+from apps.forms.models import Submission
 from apps.tenants import clock
 from apps.tenants.context import current, current_tenant
 from apps.tenants.models import Tenant
@@ -32,6 +33,7 @@ from ..models import Allowance, Budget, Reservation, ReservationState, UsageEven
 
 # Longer than any call may take (gateway.py), so that what expires is what nobody comes back from.
 HOLD_SECONDS = 60
+ANSWERED = "answered"
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class Charge:
 class BudgetSpent(PaymentRequired):
     """The AI budget does not cover this call; it starts again with the next month."""
 
-    def __init__(self, budget: Budget, requested: int) -> None:
+    def __init__(self, budget: Budget, requested: int, charge: Charge) -> None:
+        self.charge, self.requested = charge, requested
         found = subscription()
         super().__init__(
             _("The AI budget of this month does not cover this."),
@@ -79,16 +82,31 @@ def budget_now() -> Budget:
     return Budget.objects.filter(month=month).first() or Budget(month=month, limit=found.limit if found else 0)
 
 
-def would_fit(amount: int) -> None:
+def would_fit(charge: Charge, amount: int) -> None:
     """Raise BudgetSpent for what could not be reserved now; holds nothing."""
     found = budget_now()
     if found.taken + amount > found.limit:
-        raise BudgetSpent(found, amount)
+        raise BudgetSpent(found, amount, charge)
+
+
+def reserve(charge: Charge, amount: int) -> Reservation:
+    """Hold the most that a call can cost, committed before the call is made. Raises BudgetSpent, having recorded it."""
+    try:
+        return _hold(charge, amount)
+    except BudgetSpent as spent:
+        note_refusal(spent)
+        raise
+
+
+@transaction.atomic
+def note_refusal(spent: BudgetSpent) -> None:
+    """Record the call that was not made because the budget did not cover it."""
+    facts = _told(asdict(spent.charge)) | {"requested": spent.requested, "result": "budget"}
+    record("ai.called", _subject(asdict(spent.charge)), facts=facts, outcome="refused")
 
 
 @transaction.atomic(durable=True)
-def reserve(charge: Charge, amount: int) -> Reservation:
-    """Hold the most that a call can cost, committed before the call is made. Raises BudgetSpent."""
+def _hold(charge: Charge, amount: int) -> Reservation:
     now = clock.now()
     month = rules.month_of(now)
     rows: Any = Budget.objects
@@ -96,7 +114,7 @@ def reserve(charge: Charge, amount: int) -> Reservation:
     taken = rows.filter(month=month, limit__gte=F("spent") + F("held") + amount).update(held=F("held") + amount)
     found = rows.get(month=month)
     if not taken:
-        raise BudgetSpent(found, amount)
+        raise BudgetSpent(found, amount, charge)
     made = Reservation.objects.create(
         budget=found,
         amount=amount,
@@ -154,9 +172,10 @@ def _book(reservation: Reservation, budget: Budget, charged: int, outcome: str, 
 
 
 def _event(reservation: Reservation, settled: int, outcome: str, facts: Mapping[str, Any]) -> UsageEvent:
+    """The ledger's entry and the log's, in one transaction."""
     about = dict(reservation.about)
     about["object_id"] = UUID(about["object_id"])
-    return UsageEvent.objects.create(
+    made = UsageEvent.objects.create(
         budget_id=reservation.budget_id,
         reservation=reservation,
         settled=settled,
@@ -164,6 +183,33 @@ def _event(reservation: Reservation, settled: int, outcome: str, facts: Mapping[
         at=clock.now(),
         **{**about, **facts},
     )
+    told = {
+        "result": outcome,
+        "usage_source": str(made.usage_source),
+        "input_tokens": made.input_tokens,
+        "cache_read_tokens": made.cache_read_tokens,
+        "cache_write_tokens": made.cache_write_tokens,
+        "output_tokens": made.output_tokens,
+        "reserved": made.reserved,
+        "settled": settled,
+        "excess": made.excess,
+    }
+    ended = "done" if outcome == ANSWERED else "failed"
+    record("ai.called", _subject(about), made, facts=_told(about) | told, outcome=ended)
+    return made
+
+
+def _subject(about: Mapping[str, Any]) -> Submission | Target:
+    """What the attempt was about; a submission by the reference that people know it by."""
+    kind, pk = about["object_type"], UUID(str(about["object_id"]))
+    found = Submission.objects.filter(pk=pk).first() if kind == Submission.audit_type else None
+    return found or Target(kind, pk)
+
+
+def _told(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What the log says of an attempt: names of ours, ids, numbers and hashes."""
+    names = ("feature", "requested_model", "attempt", "price_version", "template_version", "prompt_sha256")
+    return {name: about[name] for name in names} | {"for": about["actor_id"]}
 
 
 def _open(month: str) -> None:

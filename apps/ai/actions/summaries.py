@@ -21,7 +21,7 @@ from apps.tenants.refusals import Conflict, Forbidden
 from .. import gateway, prompts, switches
 from ..document import Document, document
 from ..models import Reaction, Summary, SummaryState, Verdict
-from .ledger import BudgetSpent, would_fit
+from .ledger import BudgetSpent, note_refusal, would_fit
 
 MAX_ATTEMPTS = 3
 LOST_AFTER = timedelta(minutes=5)
@@ -31,12 +31,20 @@ class TryAgain(Exception):
     """The model did not answer now and will be asked again."""
 
 
-@transaction.atomic
 def ask_summary(assignment: Assignment, *, by: Member) -> Summary:
     """Have one written of exactly the revision that waits for this person, or give the one that there is.
 
-    Raises AiOff, BudgetSpent, Forbidden for a task that is not theirs, Conflict for one that is over.
+    Raises AiOff, BudgetSpent (having recorded it), Forbidden for a task that is not theirs, Conflict for one that is over.
     """
+    try:
+        return _ask(assignment, by=by)
+    except BudgetSpent as spent:
+        note_refusal(spent)
+        raise
+
+
+@transaction.atomic
+def _ask(assignment: Assignment, *, by: Member) -> Summary:
     provider = switches.demand(switches.SUMMARY)
     if assignment.person_id != by.pk:
         raise Forbidden()
@@ -52,7 +60,8 @@ def ask_summary(assignment: Assignment, *, by: Member) -> Summary:
     if found := rows.exclude(state=SummaryState.FAILED).first():
         return found
     asked = Summary(submission=submission, revision=revision, sha256=revision.sha256, asked_by=by, asked_at=clock.now())
-    would_fit(gateway.most(_call(asked, document(submission, revision)), provider))
+    call = _call(asked, document(submission, revision))
+    would_fit(gateway.charge(call, provider), gateway.most(call, provider))
     Summary.objects.bulk_create([asked], ignore_conflicts=True)
     made = rows.exclude(state=SummaryState.FAILED).get()
     if made.pk == asked.pk:
