@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import models, router, transaction
 
 from apps.tenants import clock
-from apps.tenants.context import TenantContext, as_system, current, current_tenant
+from apps.tenants.context import TenantContext, as_platform, current, current_tenant
 from apps.tenants.ids import new_id
 from apps.tenants.models import PLATFORM_TENANT_ID
 
@@ -92,8 +92,8 @@ def _document(entry: Entry, targets: list[Target], facts: Mapping[str, Any], beh
 
 
 def record_platform(action: str, *targets: models.Model | Target, **rest: Any) -> Entry:
-    """Record an act that belongs to no tenant, in the platform's own log."""
-    with as_system(PLATFORM_TENANT_ID), transaction.atomic():
+    """Record an act that belongs to no tenant, in the platform's own log, by the Super Admin who acts where one does."""
+    with as_platform(PLATFORM_TENANT_ID), transaction.atomic():
         return record(action, *targets, **rest)
 
 

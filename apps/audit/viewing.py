@@ -17,8 +17,8 @@ from .actions import record
 from .models import Entry
 
 SAME_LOOK = timedelta(minutes=1)
-POSITION = frozenset({"before", "after", "cursor", "page_size"})
-TYPED = frozenset({"text"})
+POSITION = frozenset({"before", "after", "cursor", "page_size", "p", "o"})  # the last two are the admin's
+TYPED = frozenset({"text", "q"})
 
 
 def viewed(query: Mapping[str, Any], *, door: str) -> None:

@@ -7,7 +7,7 @@ from django.db import transaction
 from apps.accounts.models import User
 from apps.audit.actions import Target, record_platform
 from apps.tenants import clock, context_keys
-from apps.tenants.context import TenantContext, current, tenant_context
+from apps.tenants.context import with_changes
 from apps.tenants.models import PLATFORM_TENANT_ID
 
 from .backup.manifest import Manifest
@@ -40,10 +40,10 @@ def _facts(manifest: Manifest) -> dict[str, object]:
 @transaction.atomic
 def mark_seen(alarms: AlarmQuerySet, *, by: User) -> int:
     """Note who has seen these security events, and when; returns how many were new to everybody."""
-    with tenant_context(TenantContext(platform=True, user=by.pk, credential=current().credential)):
+    with with_changes(tenant=None, platform=True, user=by.pk):
         ids = [str(pk) for pk in alarms.unseen().values_list("pk", flat=True)]
         if ids:
-            facts = {"by": str(by.pk), "count": len(ids), "events": ids[:100]}
+            facts = {"count": len(ids), "events": ids[:100]}
             record_platform("alarm.seen", ABOUT, facts=facts)  # first, for the marks are another role's transaction
             Alarm.objects.filter(pk__in=ids).update(seen_at=clock.now(), seen_by=by.pk)
     return len(ids)

@@ -32,7 +32,7 @@ ACTIONS = {
     "alarm.seen": Act(
         _("Marked security events as seen"),
         _("A Super Admin has read security events and says so."),
-        ("by", "count", "events"),
+        ("count", "events"),
     ),
 }
 

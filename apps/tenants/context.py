@@ -84,6 +84,18 @@ def as_system(tenant: UUID) -> Iterator[TenantContext]:
 
 
 @contextmanager
+def as_platform(tenant: UUID) -> Iterator[TenantContext]:
+    """Act for the installation in one tenant: as the Super Admin whose request it is, by id, else as Orkestra itself."""
+    acting = current()
+    if not acting.platform or acting.user is None:
+        with as_system(tenant) as context:
+            yield context
+    else:
+        with with_changes(tenant=tenant, platform=False, permissions=frozenset()) as context:
+            yield context
+
+
+@contextmanager
 def as_visitor(tenant: UUID) -> Iterator[TenantContext]:
     """Act as somebody unknown at a public address of one tenant: nobody's identity and no permission."""
     with tenant_context(TenantContext(tenant=tenant, request_id=current().request_id)) as context:

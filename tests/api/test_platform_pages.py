@@ -92,16 +92,35 @@ def test_a_super_admin_finds_unseen_events_and_marks_them(admin_client, acme, al
     assert alarm.facts["attachment"] in text
     assert "ACME" in text
     body = {"action": "mark_seen", "_selected_action": [str(alarm.pk)]}
-    assert admin_client.post("/admin/operations/alarm/", body).status_code == 302
+    answer = admin_client.post("/admin/operations/alarm/", body)
+    assert answer.status_code == 302
     assert alarm.facts["attachment"] not in admin_client.get(unseen).content.decode()
     with tenant_context(TenantContext(platform=True, credential="system")):
         alarm.refresh_from_db()
         assert alarm.seen_by == acme.owner.user_id
         entries = Entry.objects.filter(tenant_id=PLATFORM_TENANT_ID, action="alarm.seen").order_by("-time")
         assert str(alarm.pk) in entries[0].facts["events"]
+        said = entries[0].document
+        assert said["actor"] == {"type": "user", "id": str(acme.owner.user_id)}
+        assert (said["credential"], said["request_id"]) == ("session", answer["X-Request-ID"])
     admin_client.post("/admin/operations/alarm/", body)
     with tenant_context(TenantContext(platform=True, credential="system")):
         assert alarm.seen_at == Alarm.objects.get(pk=alarm.pk).seen_at
+
+
+def test_a_super_admin_who_reads_entries_is_named_in_the_log_of_the_tenant_or_the_platforms(admin_client, acme):
+    with as_system(acme.id):
+        one = Entry.objects.first()
+    place = "/admin/audit/entry/"
+    for address in (f"{place}?q=Private+words", f"{place}?tenant__id__exact={acme.id}", f"{place}{one.pk}/change/"):
+        assert admin_client.get(address).status_code == 200
+    seen = {}
+    for tenant in (PLATFORM_TENANT_ID, acme.id):
+        with as_system(tenant):
+            rows = Entry.objects.filter(action="audit.viewed", actor_id=acme.owner.user_id).order_by("time")
+            seen[tenant] = [row.facts["filters"] for row in rows]
+    assert seen[PLATFORM_TENANT_ID] == [{"q": True}]
+    assert seen[acme.id] == [{"tenant__id__exact": str(acme.id)}, {"entry": str(one.pk)}]
 
 
 @pytest.mark.parametrize("what", ["change", "delete"])
