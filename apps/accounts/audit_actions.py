@@ -93,7 +93,7 @@ ACTIONS = {
     "factor.required": Act(
         _("Changed whether a second factor is required"),
         _("Members must have a second factor from a moment on, or need none."),
-        ("from",),
+        ("from", "from_before"),
     ),
     "sso.connected": Act(
         _("Added an identity provider"),
@@ -119,7 +119,7 @@ ACTIONS = {
     "sso.only": Act(
         _("Changed who must come by the provider"),
         _("Whether passwords still open this tenant changed."),
-        ("on", "break_glass"),
+        ("on", "break_glass", "before"),
     ),
     "sso.joined": Act(
         _("Joined by the identity provider"), _("A person of a proven domain became a member by signing in."), ("role",)

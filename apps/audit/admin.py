@@ -68,7 +68,7 @@ class EntryAdmin(LookOnly):
 
 def _looked(tenant: UUID | None, query: dict[str, str]) -> None:
     """Record it in the log of the one tenant that it is about, else in the platform's own."""
-    known = tenant if Tenant.objects.filter(pk=tenant).exists() else None
+    known = tenant if tenant and Tenant.objects.filter(pk=tenant).exists() else None
     with as_platform(known or PLATFORM_TENANT_ID):
         viewed(query, door="admin")
 

@@ -12,7 +12,7 @@ ACTIONS = {
     "webhook.changed": Act(
         _("Changed a webhook endpoint"),
         _("Its address, its events or its switch changed."),
-        ("fields", "events", "off"),
+        ("fields", "events", "events_before", "off", "off_before"),
     ),
     "webhook.deleted": Act(_("Removed a webhook endpoint"), _("Nothing is sent there any more."), ("deliveries",)),
     "webhook.secret_rotated": Act(

@@ -10,7 +10,9 @@ ACTIONS = {
         _("Created a form"), _("A draft was made."), ("slug", "filling"), sentence=_("{who} created the form {about}")
     ),
     "form.changed": Act(
-        _("Changed the draft of a form"), _("The draft changed; the hash is that of its content."), ("fields", "sha256")
+        _("Changed the draft of a form"),
+        _("The draft changed; the hash is that of its content."),
+        ("fields", "sha256_before", "sha256"),
     ),
     "form.deleted": Act(_("Deleted a form that was never published"), _("A form that was never published is gone.")),
     "draft.deleted": Act(_("Deleted a draft"), _("A draft and its files are gone."), ("files",)),

@@ -195,7 +195,7 @@ MUST = {
     "settings": ("tenant.changed", "sso.connected", "sso.changed", "sso.only", "webhook.created", "webhook.changed"),
     "billing": ("plan.started", "plan.changed", "quota.overridden"),
     "flags": ("flag.changed", "flag.overridden"),
-    "AI": ("ai.granted", "ai.switched", "ai.budget_reached", "ai.summary_asked", "ai.summary_written"),
+    "AI": ("ai.called", "ai.granted", "ai.switched", "ai.budget_reached", "ai.summary_asked", "ai.summary_written"),
     "support": ("support.entered", "support.left"),
     "the log itself": ("audit.viewed", "audit.exported", "log_export.asked", "log_export.downloaded", "stream.added"),
     "privacy": ("privacy.erased",),

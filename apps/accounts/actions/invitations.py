@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from apps.audit.actions import record
 from apps.comms.actions import queue_mail
 from apps.tenants import clock
-from apps.tenants.context import NOBODY, as_system, current_tenant, tenant_context
+from apps.tenants.context import NOBODY, as_system, current_tenant, tenant_context, with_changes
 from apps.tenants.freshness import require_fresh
 from apps.tenants.models import Tenant
 from apps.tenants.refusals import Invalid, NotFound, Refused
@@ -139,10 +139,12 @@ def accept(word: str, *, user: User | None, name: str = "", password: str = "") 
             raise Refused(_("This invitation is for another address; sign out first."), code="other_person")
         invitation.accepted_at = clock.now()
         invitation.save()
-        member = add_member(user, role=Role(invitation.role), by=None)
-        record("invitation.accepted", invitation, member)
-        for team in Team.objects.filter(pk__in=invitation.teams):
-            join_team(team, member, by=None)
+        with with_changes(user=user.pk, credential="invitation"):  # by the link, whether or not they are signed in too
+            member = add_member(user, role=Role(invitation.role), by=None)
+            with with_changes(member=member.pk):
+                record("invitation.accepted", invitation, member)
+                for team in Team.objects.filter(pk__in=invitation.teams):
+                    join_team(team, member, by=None)
     return member
 
 

@@ -76,9 +76,10 @@ def require_factor(tenant: Tenant, *, days: int | None, by: Member) -> Tenant:
     begins = None if days is None else clock.now() + timedelta(days=days)
     if begins and tenant.factor_required_from and tenant.factor_required_from < begins:
         begins = tenant.factor_required_from  # asking again gives nobody more time
-    tenant.factor_required_from = begins
+    before, tenant.factor_required_from = tenant.factor_required_from, begins
     tenant.save(update_fields=["factor_required_from"])
-    record("factor.required", tenant, facts={"from": begins.isoformat() if begins else None})
+    facts = {"from": begins.isoformat() if begins else None, "from_before": before.isoformat() if before else None}
+    record("factor.required", tenant, facts=facts)
     return tenant
 
 

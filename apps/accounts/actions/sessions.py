@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.audit.actions import record
-from apps.tenants.context import TenantContext, as_system, current, tenant_context
+from apps.tenants.context import TenantContext, as_visitor, current, tenant_context
 from apps.tenants.models import PLATFORM_TENANT_ID
 
 from ..models import BrowserSession, Member, User
@@ -63,13 +63,15 @@ def factor_refused(user: User, kind: str) -> None:
 
 def reset_asked(user: User) -> None:
     """Record that somebody asked for a reset link for this person."""
-    _everywhere("password.reset_asked", user)
+    for tenant in [member.tenant_id for member in memberships(user.pk)] or [PLATFORM_TENANT_ID]:
+        with as_visitor(tenant), transaction.atomic():
+            record("password.reset_asked", user)  # by nobody: whoever asks has shown nothing yet
 
 
 def sign_in_refused(email: str) -> None:
     """Record a failed sign-in in the platform's log, by the hash of the address: who it was is not known."""
     digest = hashlib.sha256(email.strip().lower().encode()).hexdigest()
-    with as_system(PLATFORM_TENANT_ID), transaction.atomic():
+    with as_visitor(PLATFORM_TENANT_ID), transaction.atomic():
         record("session.refused", facts={"email_sha256": digest}, outcome="refused")
 
 

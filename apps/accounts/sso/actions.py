@@ -178,10 +178,12 @@ def set_sso_only(tenant: Tenant, *, on: bool, break_glass: list[Member], by: Mem
     """
     if on:
         _check_sso_only(break_glass)
+    kept = sorted(str(pk) for pk in Member.objects.filter(is_break_glass=True).values_list("pk", flat=True))
+    before = {"on": tenant.is_sso_only, "break_glass": kept}
     Member.objects.filter(is_break_glass=True).update(is_break_glass=False)
     Member.objects.filter(pk__in=[member.pk for member in break_glass]).update(is_break_glass=True)
     Tenant.objects.filter(pk=tenant.pk).update(is_sso_only=on)
-    facts = {"on": on, "break_glass": sorted(str(member.pk) for member in break_glass)}
+    facts = {"on": on, "break_glass": sorted(str(member.pk) for member in break_glass), "before": before}
     record("sso.only", tenant, facts=facts)
     if on:
         for member in Member.objects.active().filter(is_break_glass=False).select_related("user"):

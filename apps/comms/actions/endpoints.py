@@ -52,13 +52,16 @@ def change_endpoint(endpoint: WebhookEndpoint, *, by: Any, **changes: Any) -> We
     if url != found.url:
         require_fresh("webhook.move")
         _check_new(url)
+    before = {"events_before": found.events, "off_before": found.off}
     found.url, found.events = url, sorted(set(events))
     found.description = changes.get("description", found.description)
     if "is_active" in changes and changes["is_active"] != found.is_active:
         found.off = OffReason.ON if changes["is_active"] else OffReason.OWNER
         found.failing_since = None
     found.save()
-    record("webhook.changed", found, facts={"fields": sorted(changes), "events": found.events, "off": found.off})
+    record(
+        "webhook.changed", found, facts=before | {"fields": sorted(changes), "events": found.events, "off": found.off}
+    )
     return found
 
 

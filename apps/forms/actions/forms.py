@@ -70,12 +70,14 @@ def update_form(form: Form, *, by: Member, **changes: Any) -> Form:
         return form
     demand(form, by, "edit")
     form = Form.objects.select_for_update().get(pk=form.pk)
+    before = digest(form.schema, form.ui)
     for name in CHANGEABLE & set(changes):
         setattr(form, name, changes[name])
     check_draft(form.schema, form.ui, form.path)
     form.changed_at = clock.now()
     form.save()
-    record("form.changed", form, facts={"fields": sorted(changes), "sha256": digest(form.schema, form.ui)})
+    facts = {"fields": sorted(changes), "sha256_before": before, "sha256": digest(form.schema, form.ui)}
+    record("form.changed", form, facts=facts)
     return form
 
 
