@@ -64,7 +64,7 @@ def factor_refused(user: User, kind: str) -> None:
 def reset_asked(user: User) -> None:
     """Record that somebody asked for a reset link for this person."""
     for tenant in [member.tenant_id for member in memberships(user.pk)] or [PLATFORM_TENANT_ID]:
-        with as_visitor(tenant), transaction.atomic():
+        with tenant_context(TenantContext(tenant=tenant, request_id=current().request_id)), transaction.atomic():
             record("password.reset_asked", user)  # by nobody: whoever asks has shown nothing yet
 
 
