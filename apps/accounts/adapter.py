@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -16,10 +15,6 @@ from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 
-from apps.comms.actions import queue_mail
-from apps.tenants.context import as_system
-from apps.tenants.models import PLATFORM_TENANT_ID
-
 from . import actions, limits, second_factor, sessions
 from .answers import problem_answer
 from .factor_views import MADE
@@ -28,8 +23,6 @@ from .people import memberships
 from .sso import demands
 from .sso import session as sso
 from .step_up import authentication_of
-
-MAILS = {"account/email/password_reset_key": "account/mail/password_reset"}
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -69,23 +62,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return answer
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Queue the reset link in the platform's outbox; mails to unknown addresses are not sent at all."""
-        template = MAILS.get(template_prefix)
-        if template is None:
-            return
-        link = str(context["password_reset_url"])
-        user: User = context["user"]
-        if user.is_service:
-            return
-        with as_system(PLATFORM_TENANT_ID):
-            queue_mail(
-                to=email,
-                template=template,
-                context={"link": link, "name": user.name},
-                dedupe=f"password-reset:{hashlib.sha256(link.encode()).hexdigest()}",
-                user_id=user.pk,
-            )
-        actions.reset_asked(user)
+        """Nothing: what we mail goes through the outbox, promised by `actions`."""
 
 
 @receiver(user_logged_in, dispatch_uid="accounts.signed_in")

@@ -7,11 +7,13 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
 from apps.tenants.slots import Tie
 
+from . import actions
 from .models import Member
 from .rules import PERMISSIONS, Role
 
@@ -98,6 +100,16 @@ class JoinInput(forms.Form):
 
     name = forms.CharField(label=_("Your name"), max_length=200)
     password = forms.CharField(label=_("Password"), max_length=1024, strip=False, widget=forms.PasswordInput)
+
+
+class ResetInput(forms.Form):
+    """The address to which a link for a new password goes."""
+
+    email = forms.EmailField(label=_("E-mail address"), max_length=254)
+
+    def save(self, request: HttpRequest) -> None:
+        """As allauth's page calls it. Who has this address is looked up by a job: see `actions.ask_for_reset`."""
+        actions.ask_for_reset(self.cleaned_data["email"])
 
 
 class SupportInput(forms.Form):

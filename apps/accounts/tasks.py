@@ -1,10 +1,11 @@
-"""The daily look at proven domains."""
+"""The jobs of identity: the daily look at proven domains, and the link for a new password."""
 
 from __future__ import annotations
 
 from apps.tenants.context import TenantContext, as_system, tenant_context
-from apps.tenants.jobs import periodic_task
+from apps.tenants.jobs import RetryStrategy, periodic_task, task_apart
 
+from . import actions as identity
 from .sso import actions
 from .sso.models import SsoDomain
 
@@ -18,3 +19,9 @@ def look_at_domains(timestamp: int) -> None:
         with as_system(tenant):
             if found := SsoDomain.objects.filter(pk=pk).first():
                 actions.check_domain(found)
+
+
+@task_apart(name="accounts.mail_reset_link", queue="accounts", retry=RetryStrategy(max_attempts=5, exponential_wait=3))
+def mail_reset_link(*, sealed: str) -> None:
+    """Mail the link that somebody asked for, where the address is somebody's."""
+    identity.mail_reset_link(sealed)

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app
 
+from apps.accounts.actions.resets import PURPOSE
 from apps.ai.models import Summary
 from apps.audit.models import Entry, LogExport
 from apps.comms.models import OutboxMessage, WebhookDelivery, WebhookEndpoint, WebhookEvent
@@ -23,6 +24,7 @@ from apps.operations.streams.models import Stream
 from apps.tenants import clock
 from apps.tenants.catalogue import tenant_tables
 from apps.tenants.context import as_system
+from apps.tenants.encryption import seal
 from apps.tenants.job_signing import MAC, JobForged, opened, signed
 from apps.tenants.models import PLATFORM_TENANT_ID
 from apps.tenants.security_events import Kind
@@ -144,7 +146,7 @@ def test_a_forged_job_of_every_kind_fails_for_good_and_is_told_and_recorded(acme
     assert forged_entries(globex.id) == []
 
 
-def rows_of(api: Any, company: Any) -> dict[str, UUID]:
+def rows_of(api: Any, company: Any) -> dict[str, UUID | str]:
     """One row that waits for each kind of job, by the name of its argument: a kind that is new fails until it is here."""
     submission, _task = ai.waiting(api, company)
     with as_system(company.id), transaction.atomic():
@@ -160,6 +162,7 @@ def rows_of(api: Any, company: Any) -> dict[str, UUID]:
         )
         return {
             "message_id": message.pk,
+            "sealed": seal(PURPOSE, json.dumps({"email": "nobody@nowhere.example", "caller": {}})),
             "delivery_id": WebhookDelivery.objects.create(endpoint=endpoint, event=event).pk,
             "export_id": Export.objects.create(requested_by=company.owner, expires_at=clock.now()).pk,
             "summary_id": summary.pk,

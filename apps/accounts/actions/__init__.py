@@ -18,13 +18,13 @@ from .people import (
     suspend_tenant,
 )
 from .privacy import erase_private_values
+from .resets import ask_for_reset, mail_reset_link
 from .service_accounts import change_service_account, create_service_account
 from .sessions import (
     end_sessions,
     factor_changed,
     factor_refused,
     password_changed,
-    reset_asked,
     sign_in_refused,
     signed_in,
     signed_out,
@@ -36,6 +36,7 @@ __all__ = [
     "Pair",
     "accept",
     "add_member",
+    "ask_for_reset",
     "change_role",
     "change_service_account",
     "change_tenant",
@@ -58,6 +59,7 @@ __all__ = [
     "join_team",
     "leave_team",
     "look_at",
+    "mail_reset_link",
     "note_use",
     "open_family",
     "password_changed",
@@ -65,7 +67,6 @@ __all__ = [
     "rename_team",
     "require_factor",
     "resend_invitation",
-    "reset_asked",
     "resume_tenant",
     "revoke",
     "revoke_api_key",

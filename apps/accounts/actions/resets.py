@@ -1,0 +1,64 @@
+"""A link for a new password. Whoever asks learns nothing: that an account is there is found out by a job, after the answer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+
+from allauth.account.forms import default_token_generator
+from allauth.account.internal.userkit import filter_users_by_email
+from allauth.account.utils import user_pk_to_url_str
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+
+from apps.comms.actions import queue_mail
+from apps.tenants.caller import Caller, called_by, caller
+from apps.tenants.context import NOBODY, as_system, tenant_context
+from apps.tenants.encryption import seal, unseal
+from apps.tenants.jobs import defer_apart
+from apps.tenants.models import PLATFORM_TENANT_ID
+
+from ..models import User
+from .sessions import reset_asked
+
+PURPOSE = "password reset that is asked for"
+SEALED_BYTES = 1024
+
+
+def ask_for_reset(email: str) -> None:
+    """Promise to look for an account of this address; the same work whether there is one or not.
+
+    What is asked is sealed at one length, so that whoever reads the queue sees neither the address nor how long it is.
+    """
+    asked = json.dumps({"email": email.strip().lower(), "caller": asdict(caller())})
+    defer_apart("accounts.mail_reset_link", queue="accounts", sealed=seal(PURPOSE, asked.ljust(SEALED_BYTES)))
+
+
+def mail_reset_link(sealed: str) -> None:
+    """Mail a link to the person of an address, where there is one who may sign in, and record that it was asked for."""
+    asked = json.loads(unseal(PURPOSE, sealed))
+    with tenant_context(NOBODY):
+        found = filter_users_by_email(asked["email"], is_active=True, prefer_verified=True, for_login=True)
+    with called_by(Caller(**asked["caller"])):
+        for user in found:
+            if not user.is_service:
+                _mail(user, asked["email"])
+
+
+def _mail(user: User, email: str) -> None:
+    with tenant_context(NOBODY):
+        key = default_token_generator.make_token(user)
+    path = reverse("account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": key})
+    link = f"{settings.PUBLIC_URL}{path}"
+    with transaction.atomic():
+        with as_system(PLATFORM_TENANT_ID):
+            queue_mail(
+                to=email,
+                template="account/mail/password_reset",
+                context={"link": link, "name": user.name},
+                dedupe=f"password-reset:{hashlib.sha256(link.encode()).hexdigest()}",
+                user_id=user.pk,
+            )
+        reset_asked(user)
