@@ -6,6 +6,7 @@ import asyncio
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
@@ -28,7 +29,7 @@ CHECKPOINT_EVERY_SECONDS = 30.0
 HEARTBEAT_SECONDS = 1.0
 MOST_RUNS_OF_ONE_JOB = 5
 # Queues whose jobs wait for strangers, each with a worker of its own: they must not hold up mail and everything else.
-SLOW_QUEUES = {"webhooks": 4, "streams": 4}
+SLOW_QUEUES = {"webhooks": 4, "streams": 6, "streams_slow": 2}
 STOP_SECONDS = 10
 
 
@@ -46,6 +47,9 @@ async def _run(dsn: str, concurrency: int, stalled_after: int) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     halt = threading.Event()
+    # A job, the sealer and the heartbeats have a thread each; by itself Python has as few as the machine has processors.
+    threads = concurrency + sum(SLOW_QUEUES.values()) + 2
+    loop.set_default_executor(ThreadPoolExecutor(threads, thread_name_prefix="work"))
     connector = PsycopgConnector(conninfo=dsn, min_size=1, max_size=concurrency + sum(SLOW_QUEUES.values()) + 6)
     worker_app: App = app.with_connector(connector)
     quick = sorted({task.queue for task in worker_app.tasks.values()} - set(SLOW_QUEUES) | {"default"})

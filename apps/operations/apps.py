@@ -17,6 +17,10 @@ ACTIONS = {
     "stream.replayed": Act(
         _("Sent a part of the audit log again"), _("Everything from a place on is sent once more."), ("from", "before")
     ),
+    "stream.failing": Act(
+        _("A stream has taken nothing for long"), _("Its owners are told by mail; it is tried on."), ("since", "next")
+    ),
+    "stream.works": Act(_("A stream works again"), _("Its owners are told by mail."), ("since", "next")),
     "stream.tested": Act(_("Sent a test to a stream"), _("A test event was queued for it.")),
     "stream.secret_rotated": Act(
         _("Replaced the secret of a stream"), _("The old one signs beside the new one for a day."), ("before_until",)

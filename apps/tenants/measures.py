@@ -43,6 +43,7 @@ JOBS = _observed("orkestra_jobs_by_status", "Jobs in the queue's table by status
 JOBS_OLDEST = _observed("orkestra_jobs_oldest_seconds", "Age of the oldest job that could run and does not.")
 UNSEALED_OLDEST = _observed("orkestra_audit_oldest_unsealed_seconds", "Age of the oldest entry without a seal.")
 STREAMS = _observed("orkestra_audit_streams", "Streams of audit logs by health.", ("health",))
+STREAM_OUTAGES = Counter("orkestra_audit_stream_outages", "Streams that failed for so long that owners were told.")
 STREAM_LAG = _observed("orkestra_audit_stream_lag_seconds", "Age of the oldest entry that a running stream lacks.")
 EVENTS_UNSEEN = _observed("orkestra_security_events_unseen", "Kept security events nobody has seen.", ("kind",))
 PROBES = _observed("orkestra_probe_state", "1 for the state a claim's probe found.", ("probe", "state"))

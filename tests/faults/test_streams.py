@@ -16,6 +16,7 @@ from apps.audit import canonical, tree
 from apps.audit.actions import record
 from apps.audit.models import Entry, PrivateValue, Seal
 from apps.audit.sealer import seal
+from apps.comms.models import OutboxMessage
 from apps.operations.observe import _streams
 from apps.operations.streams import actions, rules, sending
 from apps.operations.streams.models import Health, Stream
@@ -166,12 +167,73 @@ def test_the_worker_gives_each_stream_one_job_and_a_job_of_its_own_queue(acme, r
     for _ in range(3):
         sending.beat()
     assert jobs(acme) == before + 2
+    assert lanes(acme) == ["streams"]
+
+
+def lanes(company: Any) -> list[str]:
     with database.superuser() as admin:
         (queues,) = admin.execute(
             "SELECT array_agg(DISTINCT queue_name) FROM procrastinate_jobs WHERE args->>'tenant_id' = %s"
-            " AND task_name = 'operations.send_stream'", [str(acme.id)],
+            " AND task_name = 'operations.send_stream'", [str(company.id)],
         ).fetchone()  # fmt: skip
-        assert queues == ["streams"]
+        return list(queues)
+
+
+def test_one_that_fails_or_answers_slowly_is_sent_apart_from_those_that_are_well(acme, globex, receiver, monkeypatch):
+    receiver.answer = lambda handler: says(500 if handler.path == "/down" else 204)(handler)
+    down, _secret = add(acme, f"{receiver.url}/down")
+    act(acme)
+    send(acme, down)
+    with as_system(acme.id):
+        Stream.objects.update(next_at=None)
+    monkeypatch.setattr(rules, "MOST_BYTES", 4000)
+    monkeypatch.setattr(rules, "SLOW_MS", 0)
+    slow, _secret = add(globex, f"{receiver.url}/slow")
+    size = act(globex, 30)
+    receiver.calls.clear()
+    assert 0 < send(globex, slow).next_seq < size
+    assert len(receiver.calls) == 1, "a slow answer ends the turn"
+    sending.beat()
+    assert (lanes(acme), lanes(globex)) == (["streams_slow"], ["streams_slow"])
+    monkeypatch.setattr(rules, "SLOW_MS", 10**6)
+    assert send(globex, slow).next_seq == size
+    act(globex)
+    sending.beat()
+    assert lanes(globex) == ["streams", "streams_slow"]
+
+
+def test_owners_hear_once_of_an_outage_and_once_of_its_end(acme, receiver, monkeypatch):
+    receiver.answer = says(503)
+    stream, _secret = add(acme, f"{receiver.url}/in")
+    act(acme)
+    start, outages = clock.now(), measures.STREAM_OUTAGES._value.get()
+
+    def told() -> list[str]:
+        with as_system(acme.id):
+            mails = OutboxMessage.objects.filter(
+                template__startswith="operations/mail/stream_", to=acme.owner.user.email
+            )
+            acts = Entry.objects.filter(action__in=("stream.failing", "stream.works"), target_id=stream.pk)
+            assert acts.count() == mails.count()
+            return [mail.template.rpartition("_")[2] for mail in mails.order_by("queued_at")]
+
+    for minutes, heard in ((0, []), (29, []), (31, ["failing"]), (90, ["failing"])):
+        monkeypatch.setattr(clock, "now", lambda late=minutes: start + timedelta(minutes=late))
+        with as_system(acme.id):
+            Stream.objects.update(next_at=None)
+        send(acme, stream)
+        assert told() == heard, minutes
+    assert measures.STREAM_OUTAGES._value.get() == outages + 1
+    receiver.answer = says(204)
+    with as_system(acme.id):
+        Stream.objects.update(next_at=None)
+    for _again in range(2):
+        assert send(acme, stream).health is Health.HEALTHY
+        assert told() == ["failing", "works"]
+    with as_system(acme.id):
+        mail = OutboxMessage.objects.get(template="operations/mail/stream_failing")
+    assert "127.0.0.1" in mail.body
+    assert "HTTP 503" in mail.body
 
 
 def test_a_stream_is_its_tenants_own_and_adding_one_needs_a_fresh_owner(acme, globex, api, browse, settings):

@@ -19,10 +19,9 @@ from apps.tenants.jobs import defer
 from apps.tenants.refusals import Conflict, Invalid, Refused
 
 from .models import Stream
-from .rules import MOST_STREAMS, OVERLAP
+from .rules import MOST_STREAMS, OVERLAP, lane
 
 PURPOSE = "audit stream secret"
-QUEUE = "streams"
 
 
 @transaction.atomic
@@ -113,7 +112,8 @@ def send_test(stream: Stream, *, by: Any) -> Stream:
     found.tested_at, found.test_result = clock.now(), ""
     found.save()
     record("stream.tested", found)
-    defer("operations.test_stream", queue=QUEUE, stream_id=str(found.pk))
+    by_lane = lane(fails=found.failing_since is not None, milliseconds=found.last_ms)
+    defer("operations.test_stream", queue=by_lane, stream_id=str(found.pk))
     return found
 
 

@@ -24,7 +24,7 @@ class Stream(TenantModel):
     """One destination. `next_seq` is the place in the log before which everything was taken; only a 2xx moves it on.
 
     `secret` and `old_secret` are sealed; the old one signs beside the new one until `old_until`. Until `held_until` a job
-    has it; `next_at` is when it is tried again after a failure.
+    has it; `next_at` is when it is tried again after a failure. `told_at` is set while owners know that it fails.
     """
 
     audit_type: ClassVar[str] = "audit_stream"
@@ -42,6 +42,8 @@ class Stream(TenantModel):
     failing_since = models.DateTimeField(null=True)
     last_status = models.PositiveSmallIntegerField(null=True)
     last_error = models.CharField(max_length=300, blank=True)
+    last_ms = models.PositiveIntegerField(null=True)
+    told_at = models.DateTimeField(null=True)
     taken_at = models.DateTimeField(null=True)
     tested_at = models.DateTimeField(null=True)
     test_result = models.CharField(max_length=300, blank=True)

@@ -12,6 +12,11 @@ MINUTE, HOUR = 60, 3600
 # Seconds after each failure in a row; from then on the last. It is never given up: the log itself is the queue.
 WAITS = (5, 30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR)
 MOST_STREAMS = 5
+# Owners are told once a stream has failed for so long, at its next failure; and again when it works.
+TELL_AFTER = timedelta(minutes=30)
+# One that fails or answers slowly is sent in a lane of its own, so that it holds up none that is well.
+LANE, SLOW_LANE = "streams", "streams_slow"
+SLOW_MS = 2000
 MOST_EVENTS = 100
 MOST_BYTES = 512 * 1024
 OVERLAP = timedelta(hours=24)
@@ -35,6 +40,16 @@ class Sealed:
 def wait_after(tries: int) -> int:
     """Seconds until the next attempt after so many failures in a row."""
     return WAITS[min(tries, len(WAITS)) - 1]
+
+
+def is_slow(milliseconds: int | None) -> bool:
+    """Whether an answer took so long that others should not wait for the next one."""
+    return milliseconds is not None and milliseconds >= SLOW_MS
+
+
+def lane(*, fails: bool, milliseconds: int | None) -> str:
+    """The queue by which a stream is sent next, as its last answer says."""
+    return SLOW_LANE if fails or is_slow(milliseconds) else LANE
 
 
 def event(source: str, one: Sealed) -> dict[str, Any]:
