@@ -96,7 +96,7 @@ def _streams() -> None:
     for health in Health:
         measures.STREAMS.labels(health.value).set(sum(one.health is health for one in rows))
     lags = []
-    for tenant, pk in Stream.objects.filter(is_paused=False).values_list("tenant_id", "pk"):
+    for tenant, pk in Stream.objects.running().values_list("tenant_id", "pk"):
         with as_system(tenant):
             lags += [one.lag.total_seconds() for one in Stream.objects.filter(pk=pk)]
     measures.STREAM_LAG.set(max(lags, default=0.0))

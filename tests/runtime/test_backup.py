@@ -104,16 +104,45 @@ def test_a_backup_comes_back_whole_into_an_empty_place(here, acme, taken, empty)
     assert (taken / VERIFIED).exists()
 
 
-def test_after_a_restore_nobody_is_signed_in_and_no_mail_goes_out_by_itself(here, taken, empty):
+QUEUED = """
+from uuid import UUID
+from django.db import transaction
+from apps.comms.actions import publish_event
+from apps.comms.models import WebhookEndpoint
+from apps.operations.streams.models import Stream
+from apps.tenants.context import as_system
+with as_system(UUID("{tenant}")), transaction.atomic():
+    WebhookEndpoint.objects.create(url="https://hooks.example/in", events=["submission.sent"])
+    publish_event("submission.sent")
+    Stream.objects.create(url="https://logs.example/on", secret="x")
+    Stream.objects.create(url="https://logs.example/off", secret="x", is_paused=True)
+"""
+BEAT = "from apps.operations.streams.sending import beat; beat()"
+
+
+@pytest.fixture
+def queued(here: Place, acme: object) -> None:
+    """A webhook that waits, a stream that runs and one that its owner has paused."""
+    done = here.manage("shell", "-c", QUEUED.format(tenant=acme))
+    assert done.returncode == 0, done.stderr
+
+
+def test_after_a_restore_nobody_is_signed_in_and_nothing_goes_out_by_itself(here, queued, taken, empty):
     assert empty.manage("restore", str(taken)).returncode == 0
     assert empty.ask("SELECT count(*) FROM accounts_tokenfamily WHERE revoked_at IS NULL") == [(0,)]
     assert empty.ask("SELECT count(*) FROM accounts_browsersession") == [(0,)]
     todo = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'"
     ((waiting,),) = empty.ask("SELECT count(*) FROM comms_outboxmessage WHERE state = 'queued'")
+    assert empty.manage("shell", "-c", BEAT).returncode == 0
     assert empty.ask(todo) == [(0,)]
     assert waiting > 0
-    assert empty.manage("release_outbox").returncode == 0
-    assert empty.ask(todo) == [(waiting,)]
+    done = empty.manage("release_outbox")
+    assert "1 webhooks" in done.stdout
+    assert empty.ask(todo) == [(waiting + 1,)]
+    assert empty.manage("shell", "-c", BEAT).returncode == 0
+    running = "SELECT url FROM operations_stream WHERE held_until IS NOT NULL"
+    assert empty.ask(running) == [("https://logs.example/on",)], "one that its owner paused stays so"
+    assert empty.ask(todo) == [(waiting + 2,)]
 
 
 def test_the_wall_stands_in_what_was_restored(taken, empty):

@@ -56,20 +56,19 @@ def restore(folder: Path, *, url: str, reader: str, attachments: Path, say: Say)
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in ENDED:
             connection.execute(statement)
-    _pause_streams()
-    say("Sessions and tokens are ended. Mails are held: `manage.py release_outbox` sends those that are still queued.")
-    say("Streams of audit logs are paused: their owners resume them.")
+    _hold_streams()
+    say("Sessions and tokens are ended. Mails, webhooks and streams are held until `manage.py release_outbox`.")
     (folder / VERIFIED).touch()
     return manifest
 
 
-def _pause_streams() -> None:
+def _hold_streams() -> None:
     """A restored state must not send anything on its own; it may be a drill."""
     with tenant_context(TenantContext(platform=True, credential="system")):
         tenants = list(Tenant.objects.values_list("pk", flat=True))
     for tenant in tenants:
         with as_system(tenant):
-            Stream.objects.update(is_paused=True)
+            Stream.objects.update(is_held=True, held_until=None)
 
 
 def _load(dump: Path, server: int, url: str) -> None:

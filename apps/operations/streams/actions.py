@@ -70,7 +70,7 @@ def resume(stream: Stream, *, by: Any) -> Stream:
     """Go on where it was, at once, also where a failure is waited for."""
     _may_write()
     found = _locked(stream)
-    found.is_paused, found.next_at, found.tries = False, None, 0
+    found.is_paused, found.is_held, found.next_at, found.tries = False, False, None, 0
     found.save()
     record("stream.resumed", found, facts={"next": found.next_seq})
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
 from django.db import models
@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit.models import Entry, Seal
 from apps.tenants import clock
-from apps.tenants.models import TenantModel
+from apps.tenants.models import TenantManager, TenantModel, TenantQuerySet
 
 
 class Health(models.TextChoices):
@@ -20,11 +20,21 @@ class Health(models.TextChoices):
     PAUSED = "paused", _("paused")
 
 
+class StreamQuerySet(TenantQuerySet["Stream"]):
+    def running(self) -> Self:
+        """Those that are neither paused by an owner nor held after a restore."""
+        return self.filter(is_paused=False, is_held=False)
+
+
+StreamManager = TenantManager.from_queryset(StreamQuerySet)
+
+
 class Stream(TenantModel):
     """One destination. `next_seq` is the place in the log before which everything was taken; only a 2xx moves it on.
 
     `secret` and `old_secret` are sealed; the old one signs beside the new one until `old_until`. Until `held_until` a job
-    has it; `next_at` is when it is tried again after a failure. `told_at` is set while owners know that it fails.
+    has it; `next_at` is when it is tried again after a failure. `told_at` is set while owners know that it fails. After a
+    restore it `is_held` until an operator releases what waits, or its owner resumes it.
     """
 
     audit_type: ClassVar[str] = "audit_stream"
@@ -36,6 +46,7 @@ class Stream(TenantModel):
     old_until = models.DateTimeField(null=True)
     next_seq = models.BigIntegerField(default=0)
     is_paused = models.BooleanField(default=False)
+    is_held = models.BooleanField(default=False)
     tries = models.PositiveIntegerField(default=0)
     next_at = models.DateTimeField(null=True)
     held_until = models.DateTimeField(null=True)
@@ -49,6 +60,8 @@ class Stream(TenantModel):
     test_result = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
+    objects: ClassVar[StreamManager] = StreamManager()
+
     class Meta:
         verbose_name = _("audit stream")
         constraints = [models.UniqueConstraint(fields=["tenant", "url"], name="operations_stream_url")]
@@ -60,7 +73,7 @@ class Stream(TenantModel):
 
     @property
     def health(self) -> Health:
-        if self.is_paused:
+        if self.is_paused or self.is_held:
             return Health.PAUSED
         return Health.FAILING if self.failing_since else Health.HEALTHY
 

@@ -65,7 +65,7 @@ def beat() -> None:
     now = clock.now()
     with tenant_context(TenantContext(platform=True, credential="system")):
         waits = Exists(Seal.objects.filter(tenant_id=OuterRef("tenant_id"), seq=OuterRef("next_seq")))
-        due = Stream.objects.filter(waits, Q(next_at=None) | Q(next_at__lte=now), is_paused=False)
+        due = Stream.objects.running().filter(waits, Q(next_at=None) | Q(next_at__lte=now))
         rows = list(
             due.filter(Q(held_until=None) | Q(held_until__lte=now)).values_list(
                 "tenant_id", "pk", "failing_since", "last_ms"
@@ -106,8 +106,8 @@ def send_test(pk: UUID) -> None:
 
 
 def _next(pk: UUID) -> Message | None:
-    """The next message of a stream; None where it is paused, waits after a failure, or has all."""
-    stream = Stream.objects.filter(pk=pk, is_paused=False).first()
+    """The next message of a stream; None where it is paused or held, waits after a failure, or has all."""
+    stream = Stream.objects.running().filter(pk=pk).first()
     if stream is None or (stream.next_at is not None and stream.next_at > clock.now()):
         return None
     rows = Seal.objects.select_related("entry").filter(seq__gte=stream.next_seq).order_by("seq")[:MOST_EVENTS]

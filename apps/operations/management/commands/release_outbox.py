@@ -1,4 +1,4 @@
-"""Send, after a restore, the mails and webhooks that were still queued when the backup was taken."""
+"""Send, after a restore, what still waited when the backup was taken: mails, webhooks and streams of audit logs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.db import transaction
 
 from apps.comms.actions import requeue_inbound, requeue_webhooks
 from apps.comms.models import OutboxMessage, OutboxState
+from apps.operations.streams.models import Stream
 from apps.tenants.context import TenantContext, as_system, tenant_context
 from apps.tenants.jobs import defer
 from apps.tenants.models import Tenant
@@ -16,20 +17,23 @@ from apps.tenants.models import Tenant
 
 class Command(BaseCommand):
     help = (
-        "Queue a job for every mail and webhook that is still to be dealt with; the hold after a restore ends with it."
+        "Queue a job for every mail and webhook that is still to be dealt with, and let streams go on where they were;"
+        " the hold after a restore ends with it."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
         with tenant_context(TenantContext(platform=True, credential="system")):
             tenants = list(Tenant.objects.values_list("pk", flat=True))
-        count = webhooks = 0
+        count = webhooks = streams = 0
         for tenant in tenants:
             with as_system(tenant), transaction.atomic():
                 for pk in OutboxMessage.objects.filter(state=OutboxState.QUEUED).values_list("pk", flat=True):
                     defer("comms.send_mail", queue="mail", message_id=str(pk))
                     count += 1
                 webhooks += requeue_webhooks()
+                streams += Stream.objects.filter(is_held=True).update(is_held=False)
         inbound = requeue_inbound()
         self.stdout.write(
-            f"{count} mails are on their way, {webhooks} webhooks too; {inbound} that came in are looked at."
+            f"{count} mails are on their way, {webhooks} webhooks too; {inbound} that came in are looked at;"
+            f" {streams} streams of audit logs go on."
         )
