@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -51,6 +53,7 @@ FOR_PEOPLE = frozenset({"tasks.decide"})
 MATRIX: dict[Role, frozenset[str]] = {Role.OWNER: OWNER, Role.MEMBER: MEMBER, Role.VIEWER: VIEWER}
 
 
+@lru_cache(maxsize=16)
 def permissions_of(role: str) -> frozenset[str]:
     """What the role may do at most; nothing for a role that is not in the matrix."""
     return MATRIX.get(Role(role), frozenset()) if role in Role.values else frozenset()

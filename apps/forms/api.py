@@ -60,7 +60,10 @@ class FormViewSet(TenantViewSet[Form]):
     }  # fmt: skip
 
     def rows(self) -> Any:
-        return Form.objects.visible_to(self.request.member).select_related("live_version__path_version")
+        rows = Form.objects.visible_to(self.request.member)
+        if self.action == "list":  # of a live version a list shows the number alone
+            return rows.select_related("live_version").defer("live_version__schema", "live_version__ui")
+        return rows.select_related("live_version__path_version")
 
     @extend_schema(request=FormInputSerializer, responses={201: FormSerializer})
     def create(self, request: Request) -> Response:

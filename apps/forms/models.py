@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import Any, ClassVar, Self
+from uuid import UUID, uuid4
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import Member, TeamMember
@@ -16,6 +17,7 @@ from apps.tenants import clock
 from apps.tenants.context import current
 from apps.tenants.fields import IsAnyOf, OrderedJSON
 from apps.tenants.models import Access, TenantForeignKey, TenantManager, TenantModel, TenantQuerySet
+from apps.tenants.written import WrittenOnce
 
 from .rules.filling import Filling, open_to
 from .rules.spec import Spec, read_spec
@@ -34,11 +36,13 @@ class PrincipalType(models.TextChoices):
     TEAM = "TEAM", _("team")
 
 
+WORKING = (GrantRole.OWNER, GrantRole.EDITOR, GrantRole.REVIEWER)
+
+
 class FormQuerySet(TenantQuerySet["Form"]):
     def visible_to(self, member: Member) -> Self:
         """Forms that a grant lets the member work on, and the published ones that they may fill."""
-        grants = Grant.objects.matching(member).exclude(role=GrantRole.FILLER)
-        return self.filter(Q(IsAnyOf("pk", grants.values("form_id"))) | may_be_filled_by(member))
+        return self.filter(Q(held_as(member, *WORKING)) | may_be_filled_by(member))
 
     def fillable_by(self, member: Member) -> Self:
         """Published forms that the member may fill: those open to their role, and those that name them."""
@@ -46,7 +50,12 @@ class FormQuerySet(TenantQuerySet["Form"]):
 
     def granted_to(self, member: Member, *roles: GrantRole) -> Self:
         """Forms on which the member holds one of these roles."""
-        return self.filter(IsAnyOf("pk", Grant.objects.matching(member).filter(role__in=roles).values("form_id")))
+        return self.filter(held_as(member, *roles))
+
+    def listed(self) -> Self:
+        """What a list shows of each form, and the number of its live version; drafts and versions are left unread."""
+        shown = self.only("tenant", "title", "slug", "description", "created_at")
+        return shown.annotate(live_number=F("live_version__number"))
 
 
 def held_by(member: Member) -> frozenset[str]:
@@ -57,9 +66,22 @@ def held_by(member: Member) -> frozenset[str]:
     return member.permissions & acting.scopes
 
 
+def held_as(member: Member, *roles: GrantRole) -> IsAnyOf:
+    """The condition on forms that the member holds one of these roles there: what `Grant.objects.matching` finds."""
+    return IsAnyOf("pk", _forms_held(roles).ids(member=member.pk, role=member.role))
+
+
+@lru_cache(maxsize=16)
+def _forms_held(roles: tuple[GrantRole, ...]) -> WrittenOnce:
+    def rows(member: UUID, role: str) -> Any:
+        return Grant.objects.matching(Member(pk=member, role=role)).filter(role__in=roles).values("form_id")
+
+    return WrittenOnce(rows, member=uuid4(), role=uuid4().hex)
+
+
 def may_be_filled_by(member: Member) -> Q:
     """The one rule of who fills, as a condition on forms; lists, single looks and writes all ask it."""
-    named = Q(IsAnyOf("pk", Grant.objects.matching(member).filter(role=GrantRole.FILLER).values("form_id")))
+    named = Q(held_as(member, GrantRole.FILLER))
     open_now = Q(filling__in=open_to(held_by(member), named=False))
     open_named = named & Q(filling__in=open_to(held_by(member), named=True))
     return Q(live_version__isnull=False) & (open_now | open_named)
@@ -92,6 +114,7 @@ class Form(TenantModel):
     class Meta:
         verbose_name = _("form")
         constraints = [models.UniqueConstraint(fields=["tenant", "slug"], name="forms_form_slug")]
+        indexes = [models.Index(fields=["tenant", "-created_at", "-id"], name="forms_form_created")]
 
     def __str__(self) -> str:
         return self.title
@@ -151,7 +174,7 @@ class GrantQuerySet(TenantQuerySet["Grant"]):
         return self.filter(
             Q(principal_type=PrincipalType.USER, principal_member=member)
             | Q(principal_type=PrincipalType.ROLE, principal_role=member.role)
-            | Q(IsAnyOf("principal_team_id", teams), principal_type=PrincipalType.TEAM)
+            | (Q(principal_type=PrincipalType.TEAM) & Q(IsAnyOf("principal_team_id", teams)))
         )
 
 

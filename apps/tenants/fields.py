@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models
+from django.db.models.expressions import RawSQL
 
 
 class IsAnyOf(models.Func):
@@ -17,7 +18,9 @@ class IsAnyOf(models.Func):
     arg_joiner = " = ANY ("
 
     def __init__(self, column: str, ids: Any) -> None:
-        super().__init__(models.F(column), ArraySubquery(ids), output_field=models.BooleanField())
+        """`ids` is a queryset of one column, or what `WrittenOnce.ids` made of one."""
+        array = ids if isinstance(ids, RawSQL) else ArraySubquery(ids)
+        super().__init__(models.F(column), array, output_field=models.BooleanField())
 
 
 class OrderedJSON(models.TextField):  # type: ignore[type-arg]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
@@ -16,6 +17,7 @@ from apps.approvals.timeline import quorum_words
 from apps.tenants.context import require
 from apps.tenants.pages import PageRequest, page, refusal_on, turl
 from apps.tenants.refusals import Invalid, Refused, flatten
+from apps.tenants.windows import window
 
 from .. import actions
 from ..access import capabilities, demand, may_read_trail
@@ -23,6 +25,7 @@ from ..inputs import FormInput
 from ..models import Form, Submission
 from .access import public_url
 
+PAGE_SIZE = 50
 EXAMPLE_SCHEMA = {
     "type": "object",
     "properties": {"question": {"type": "string", "title": "A question", "maxLength": 200}},
@@ -36,12 +39,16 @@ EXAMPLE_PATH = {
 
 
 def forms(request: PageRequest, tenant: str) -> HttpResponse:
-    """Forms that I may fill or work on."""
+    """Forms that I may fill or work on, newest first, a page at a time; `?q=` seeks in titles and addresses."""
     require("forms.read")
-    rows = Form.objects.visible_to(request.member).select_related("live_version").order_by("title")
+    sought = request.GET.get("q", "").strip()
+    rows = Form.objects.visible_to(request.member).listed()
+    if sought:
+        rows = rows.filter(Q(title__icontains=sought) | Q(slug__icontains=sought))
     may = request.context.allows
     context = {
-        "forms": rows,
+        "window": window(rows, request.GET, by="created_at", size=PAGE_SIZE),
+        "sought": sought,
         "may_create": may("forms.create"),
         "unowned": actions.unowned().count() if may("settings.write") else 0,
     }

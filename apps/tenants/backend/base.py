@@ -48,7 +48,7 @@ def binding(connection: Any) -> str:
 def bind(execute: Execute, sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
     """The execute wrapper that every connection carries."""
     connection = context["connection"]
-    if connection.connection.info.transaction_status == TransactionStatus.INERROR:
+    if connection.connection.pgconn.transaction_status == TransactionStatus.INERROR:
         # Only ROLLBACK is accepted here, and a prefix would make it fail.
         return execute(sql, params, many, context)
     bound = binding(connection)
