@@ -20,7 +20,7 @@ from apps.tenants.refusals import Invalid
 from . import acts_api, proofs_api
 from .filters import NAMES, EntryFilter, page_of
 from .models import Entry
-from .reconcile import last_reconciliation
+from .reconcile import last_found, last_reconciliation
 from .sealer import seal
 from .verify import seal_and_verify, verify_everywhere
 from .viewing import viewed
@@ -103,6 +103,16 @@ class EntryViewSet(ReadOnlyTenantViewSet[Entry]):
         return asked
 
 
+class MissingSerializer(serializers.Serializer[Any]):
+    kind = serializers.CharField(help_text="what the rows are, as room and model")
+    how = serializers.CharField(
+        help_text="untold: no entry says so; gone: an entry tells of it; unreadable: no entry is legible"
+    )
+    acts = serializers.ListField(child=serializers.CharField())
+    count = serializers.IntegerField()
+    ids = serializers.ListField(child=serializers.CharField(), help_text="the first few")
+
+
 class VerificationSerializer(serializers.Serializer[Any]):
     tenant = serializers.UUIDField()
     whole = serializers.BooleanField()
@@ -118,6 +128,7 @@ class VerificationSerializer(serializers.Serializer[Any]):
     pruned = serializers.IntegerField(help_text="places whose body is gone by retention, as the log itself says")
     at = serializers.DateTimeField()
     unlogged = serializers.IntegerField(required=False, help_text="stored rows that no entry tells of")
+    unlogged_kinds = MissingSerializer(many=True, required=False, help_text="each kind of them")
     unlogged_first = serializers.CharField(required=False, help_text="the first of them; empty when there is none")
 
 
@@ -128,7 +139,9 @@ class VerifyView(APIView):
     def post(self, request: ApiRequest) -> Response:
         """Walk this tenant's whole chain now, and look for acts that no entry tells of."""
         found, compared = seal_and_verify(), last_reconciliation()
-        more = {"unlogged": compared.missing, "unlogged_first": compared.reason} if compared else {}
+        more: dict[str, Any] = {"unlogged": compared.missing, "unlogged_first": compared.reason} if compared else {}
+        if compared and not compared.whole:
+            more["unlogged_kinds"] = [one.facts() for one in last_found()]
         return Response(found.as_json() | more)
 
 

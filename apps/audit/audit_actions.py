@@ -43,6 +43,11 @@ ACTIONS = {
         ),
         ("until", "entries", "days"),
     ),
+    "audit.unlogged": Act(
+        _("Found something that was done without an entry"),
+        _("Stored rows and entries do not agree: each kind of row with how many, and the first of them."),
+        ("missing", "kinds"),
+    ),
     "privacy.erased": Act(
         _("Erased a person's addresses and browsers"),
         _("Salts and values behind this person's entries are gone; the entries and their proofs stand as before."),

@@ -11,15 +11,16 @@ from datetime import datetime
 from typing import Any
 
 from django.apps import apps
-from django.db import DataError, connection
+from django.db import DataError, connection, transaction
 
 from apps.tenants import clock
-from apps.tenants.context import current_tenant
+from apps.tenants.context import as_system, current_tenant
 from apps.tenants.models import Access
 from apps.tenants.security_events import Kind, security_event
 from apps.tenants.slots import Logged, slots
 
-from .models import Reconciled
+from .actions import record
+from .models import Entry, Reconciled
 
 # A row is not judged where retention has taken the bodies of entries that are newer than it; ids sort by time.
 SAID = """
@@ -35,48 +36,96 @@ UNLOGGED = """{said}
     SELECT kept.id, count(*) OVER () FROM {table} AS kept
     WHERE kept.tenant_id = %(tenant)s AND kept.id > coalesce((SELECT id FROM pruned), %(zero)s::uuid)
       AND NOT EXISTS (SELECT 1 FROM told WHERE {same})
-    ORDER BY kept.id LIMIT 1"""
+    ORDER BY kept.id LIMIT %(named)s"""
 VANISHED = """{said}
     SELECT told.id, count(*) OVER () FROM told
     WHERE NOT EXISTS (SELECT 1 FROM {table} AS kept WHERE kept.tenant_id = %(tenant)s AND kept.id::text = told.id)
-    ORDER BY told.id LIMIT 1"""
+    ORDER BY told.id LIMIT %(named)s"""
+UNTOLD, GONE, UNREADABLE = "untold", "gone", "unreadable"
+NAMED = 3
 ZERO = "00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True)
-class Reconciliation:
-    """`missing` counts what has no counterpart, `reason` names the first; `compared` counts kinds of rows."""
+class Missing:
+    """What is amiss with one kind of row: `how` says in which way, `ids` names the first few of `count`."""
 
-    whole: bool
+    kind: str
+    how: str
+    acts: tuple[str, ...]
+    count: int
+    ids: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All of it in one line."""
+        what = {
+            UNTOLD: "no entry {acts} tells of it as it is stored",
+            GONE: "an entry {acts} tells of it, and it is gone",
+            UNREADABLE: "entries {acts} cannot be read: verify_audit names them",
+        }[self.how]
+        more = f", and {self.count - len(self.ids)} more" if self.count > len(self.ids) and self.ids else ""
+        named = " ".join([self.kind, ", ".join(self.ids)]).strip()
+        return f"{named}{more}: {what.format(acts=' or '.join(self.acts))} ({self.count})"
+
+    def facts(self) -> dict[str, Any]:
+        """As the entry about it has it."""
+        return {"kind": self.kind, "how": self.how, "acts": list(self.acts), "count": self.count, "ids": list(self.ids)}
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """`found` names each kind of row that does not agree; `compared` counts those that were looked at."""
+
     compared: int
-    missing: int
-    reason: str
+    found: tuple[Missing, ...]
     at: datetime
+
+    @property
+    def whole(self) -> bool:
+        return not self.found
+
+    @property
+    def missing(self) -> int:
+        """How many rows have no counterpart."""
+        return sum(one.count for one in self.found)
+
+    @property
+    def reason(self) -> str:
+        """The first that was found, in words."""
+        return self.found[0].text if self.found else ""
 
 
 def reconcile() -> Reconciliation:
-    """Compare every kind of row of the tenant in force with the log; the first difference is named."""
-    missing, reason, compared = 0, "", 0
+    """Compare every kind of row of the tenant in force with the log."""
+    found: list[Missing] = []
     for logged in slots.logged:
-        compared += 1
         try:
-            found = [_unlogged(logged), _vanished(logged)]
+            found += [one for one in (_untold(logged), _gone(logged)) if one]
         except DataError:
-            found = [(f"Entries of {', '.join(logged.acts)} cannot be read: verify_audit names them.", 1)]
-        for text, count in found:
-            missing += count
-            reason = reason or text
-    return Reconciliation(not missing, compared, missing, reason, clock.now())
+            found.append(Missing(logged.key, UNREADABLE, logged.acts, 1))
+    return Reconciliation(len(list(slots.logged)), tuple(found), clock.now())
 
 
+@transaction.atomic
 def keep(made: Reconciliation) -> Reconciliation:
-    """Remember it for the pages, and tell everybody who watches once when something new is missing."""
-    before = Reconciled.objects.first()
+    """Remember it for the pages; what is newly missing is an entry of the log itself and told to all who watch, once."""
+    before, known = Reconciled.objects.first(), last_found()
     values = {"whole": made.whole, "compared": made.compared, "missing": made.missing, "at": made.at}
     Reconciled.objects.update_or_create(pk=current_tenant(), defaults=values | {"reason": made.reason[:300]})
-    if not made.whole and (before is None or (before.missing, before.reason) != (made.missing, made.reason[:300])):
-        security_event(Kind.ACT_UNLOGGED, tenant=str(current_tenant()), missing=made.missing, reason=made.reason)
+    if not made.whole and (before is None or before.whole or known != list(made.found)):
+        with as_system(current_tenant()):
+            record("audit.unlogged", facts={"missing": made.missing, "kinds": [one.facts() for one in made.found]})
+        said = " · ".join(one.text for one in made.found)
+        security_event(Kind.ACT_UNLOGGED, tenant=str(current_tenant()), missing=made.missing, reason=said)
     return made
+
+
+def last_found() -> list[Missing]:
+    """What was last found missing, as the entry about it says; one may have been mended since."""
+    entry = Entry.objects.filter(action="audit.unlogged").order_by("-time", "-id").first()
+    kinds = entry.facts.get("kinds", []) if entry else []
+    return [Missing(**one | {"acts": tuple(one["acts"]), "ids": tuple(one["ids"])}) for one in kinds]
 
 
 def last_reconciliation() -> Reconciled | None:
@@ -84,23 +133,19 @@ def last_reconciliation() -> Reconciled | None:
     return Reconciled.objects.first()
 
 
-def _unlogged(logged: Logged) -> tuple[str, int]:
-    """The first row that no entry tells of as it is, in words, and how many there are."""
+def _untold(logged: Logged) -> Missing | None:
+    """Rows that no entry tells of as they are."""
     same = [f"told.id = kept.{_column(logged, logged.column)}::text"] if logged.column else []
     same += [f"told.facts ->> '{fact}' = kept.{_column(logged, column)}::text" for fact, column in logged.facts.items()]
-    row, count = _first(UNLOGGED, logged, " AND ".join(same))
-    text = f"{logged.key} {row}: no entry {' or '.join(logged.acts)} tells of it as it is stored ({count} such rows)"
-    return (text, count) if count else ("", 0)
+    return _missing(UNLOGGED, logged, UNTOLD, " AND ".join(same))
 
 
-def _vanished(logged: Logged) -> tuple[str, int]:
-    """The first row of a table that only grows of which an entry tells and which is gone."""
+def _gone(logged: Logged) -> Missing | None:
+    """Rows of a table that only grows of which an entry tells and which are gone."""
     model = apps.get_model(logged.key)
     if model.access is not Access.APPEND or logged.column != "id":  # type: ignore[attr-defined]
-        return "", 0
-    row, count = _first(VANISHED, logged, "")
-    text = f"{logged.key} {row}: an entry {' or '.join(logged.acts)} tells of it, and it is gone ({count} such rows)"
-    return (text, count) if count else ("", 0)
+        return None
+    return _missing(VANISHED, logged, GONE, "")
 
 
 def _column(logged: Logged, name: str) -> str:
@@ -111,14 +156,16 @@ def _column(logged: Logged, name: str) -> str:
     return connection.ops.quote_name(name)
 
 
-def _first(query: str, logged: Logged, same: str) -> tuple[Any, int]:
+def _missing(query: str, logged: Logged, how: str, same: str) -> Missing | None:
     table = connection.ops.quote_name(apps.get_model(logged.key)._meta.db_table)
     values: dict[str, Any] = {
         "tenant": current_tenant(),
         "acts": list(logged.acts),
         "target": logged.target,
         "zero": ZERO,
+        "named": NAMED,
     }
     with connection.cursor() as cursor:
         cursor.execute(query.format(said=SAID, table=table, same=same), values)
-        return cursor.fetchone() or (None, 0)
+        rows = cursor.fetchall()
+    return Missing(logged.key, how, logged.acts, rows[0][1], tuple(str(row[0]) for row in rows)) if rows else None

@@ -19,7 +19,7 @@ from .heads import head
 from .models import Entry
 from .proofs_api import bundle_answer, exported
 from .receipts import visible
-from .reconcile import last_reconciliation
+from .reconcile import last_found, last_reconciliation
 from .rows import rows_of
 from .saved import mine
 from .sealer import seal
@@ -36,6 +36,7 @@ def log(request: PageRequest, tenant: str) -> HttpResponse:
         seal_and_verify()
         return redirect(turl(request, "audit:log"))
     seal(current_tenant())
+    compared = last_reconciliation()
     asked = EntryFilter(request.GET, zone=ZoneInfo(request.tenant.timezone))
     shown = asked.page(request.GET.dict(), PAGE_SIZE)
     viewed(asked.asked, door="page")
@@ -44,7 +45,8 @@ def log(request: PageRequest, tenant: str) -> HttpResponse:
         "rows": rows_of(shown.rows),
         "window": shown,
         "head": head(),
-        "reconciled": last_reconciliation(),
+        "reconciled": compared,
+        "unlogged": last_found() if compared and not compared.whole else [],
         "views": mine(request.member.pk),
     }
     return page(request, "audit/log.html", context, status=200 if asked.is_valid() else 422)

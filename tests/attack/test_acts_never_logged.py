@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.apps import apps
 from django.core.management import call_command
 
-from apps.audit.models import Reconciled
+from apps.audit.models import Entry, Reconciled
 from apps.audit.reconcile import reconcile
 from apps.tenants.context import as_system
 from apps.tenants.ids import new_id
@@ -86,6 +88,12 @@ ATTACKS = {
     ),
 }  # fmt: skip
 
+TEAMS = (
+    "INSERT INTO accounts_team SELECT (t).* FROM (SELECT jsonb_populate_record(t, jsonb_build_object("
+    "'id', gen_random_uuid(), 'slug', 'by-hand-' || n, 'name', 'By hand ' || n)) AS t"
+    " FROM accounts_team t, generate_series(1, 5) n WHERE tenant_id = %s) x"
+)
+
 
 def test_what_no_entry_tells_of_is_found_and_named_and_undoing_it_heals(busy):
     with as_system(busy.id):
@@ -110,20 +118,38 @@ def test_an_act_that_was_never_logged_is_told_to_operators_and_shown_to_the_tena
     with database.superuser() as admin:
         admin.execute(FREE)
         admin.execute(ATTACKS["a decision is put in"][0], {"tenant": busy.id, "fresh": fresh})
+        admin.execute(TEAMS, [busy.id])
     for _ in range(2):
         with pytest.raises(SystemExit) as stop:
             call_command("reconcile_audit", tenant=busy.slug)
         assert stop.value.code == 1
-    assert f"approvals.Decision {fresh}" in capsys.readouterr().out
-    assert sum("act_unlogged" in line.getMessage() for line in caplog.records) == 1
+    out = capsys.readouterr().out
+    assert f"approvals.Decision {fresh}: no entry" in out
+    assert re.search(
+        r"accounts\.Team [0-9a-f-]{36}, [0-9a-f-]{36}, [0-9a-f-]{36}, and 2 more: no entry team\.created", out
+    )
+    (line,) = [line.getMessage() for line in caplog.records if "act_unlogged" in line.getMessage()]
+    assert all(kind in line for kind in ("approvals.Decision", "accounts.Team"))
+    with as_system(busy.id):
+        (entry,) = Entry.objects.filter(action="audit.unlogged")
+    assert entry.actor_type == "system"
+    kinds = {one["kind"]: one for one in entry.facts["kinds"]}
+    assert (kinds["approvals.Decision"]["count"], kinds["approvals.Decision"]["ids"]) == (1, [str(fresh)])
+    assert (kinds["accounts.Team"]["count"], len(kinds["accounts.Team"]["ids"])) == (5, 3)
     told = api.as_(busy.owner).post("/api/v1/audit/verify").json()
-    assert (told["whole"], told["unlogged"], str(fresh) in told["unlogged_first"]) == (True, 1, True)
+    assert (told["whole"], told["unlogged"], told["unlogged_kinds"]) == (
+        True,
+        entry.facts["missing"],
+        list(kinds.values()),
+    )
     shown = api.as_(busy.owner).get("/api/v1/trust/controls").json()["controls"]
     assert {one["key"]: one["state"] for one in shown}["audit_chain"] == "broken"
-    assert str(fresh) in browse(busy.owner).get(busy.url("settings/audit-log/")).content.decode()
+    page = browse(busy.owner).get(busy.url("settings/audit-log/")).content.decode()
+    assert all(pk in page for one in kinds.values() for pk in one["ids"])
     with database.superuser() as admin:
         admin.execute(FREE)
         admin.execute("DELETE FROM approvals_decision WHERE id = %s", [fresh])
+        admin.execute("DELETE FROM accounts_team WHERE tenant_id = %s AND slug LIKE 'by-hand-%%'", [busy.id])
     with pytest.raises(SystemExit) as stop:
         call_command("reconcile_audit", tenant=busy.slug)
     assert stop.value.code == 0
