@@ -7,7 +7,7 @@ from allauth.mfa.webauthn import views as passkeys
 from django.urls import path, re_path
 
 from . import factor_views
-from .views import reset_password
+from .views import new_password, reset_password
 
 urlpatterns = [
     path("login/", views.login, name="account_login"),
@@ -29,7 +29,7 @@ urlpatterns = [
     path("password/reset/done/", views.password_reset_done, name="account_reset_password_done"),
     re_path(
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
-        views.password_reset_from_key,
+        new_password,
         name="account_reset_password_from_key",
     ),
     path("password/reset/key/done/", views.password_reset_from_key_done, name="account_reset_password_from_key_done"),

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import structlog
 from allauth.account import views as allauth_views
 from django.core.exceptions import RequestDataTooBig
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, transaction
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -66,6 +66,15 @@ def reset_password(request: HttpRequest) -> HttpResponse:
         limits.spend(limits.RESETS_FOR_ACCOUNT, request.POST.get("email", "").strip().lower()[:254])
     answer: HttpResponse = allauth_views.password_reset(request)
     return answer
+
+
+def new_password(request: HttpRequest, uidb36: str, key: str) -> HttpResponse:
+    """The page behind a reset link; of several who use one link at one moment, one sets the password."""
+    if request.method != "POST":
+        return cast(HttpResponse, allauth_views.password_reset_from_key(request, uidb36=uidb36, key=key))
+    with transaction.atomic():
+        actions.lock_for_reset(uidb36)
+        return cast(HttpResponse, allauth_views.password_reset_from_key(request, uidb36=uidb36, key=key))
 
 
 def leave_support(request: HttpRequest) -> HttpResponse:

@@ -18,7 +18,7 @@ from .people import (
     suspend_tenant,
 )
 from .privacy import erase_private_values
-from .resets import ask_for_reset, mail_reset_link
+from .resets import ask_for_reset, lock_for_reset, mail_reset_link
 from .service_accounts import change_service_account, create_service_account
 from .sessions import (
     end_sessions,
@@ -58,6 +58,7 @@ __all__ = [
     "invite",
     "join_team",
     "leave_team",
+    "lock_for_reset",
     "look_at",
     "mail_reset_link",
     "note_use",

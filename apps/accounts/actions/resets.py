@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from allauth.account.forms import default_token_generator
 from allauth.account.internal.userkit import filter_users_by_email
-from allauth.account.utils import user_pk_to_url_str
+from allauth.account.utils import url_str_to_user_pk, user_pk_to_url_str
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
@@ -45,6 +45,15 @@ def mail_reset_link(sealed: str) -> None:
         for user in found:
             if not user.is_service:
                 _mail(user, asked["email"])
+
+
+def lock_for_reset(uidb36: str) -> None:
+    """Let the others who use a link of this person wait until the caller's transaction ends; then it is used."""
+    try:
+        pk = url_str_to_user_pk(uidb36)
+    except ValueError:
+        return
+    User.objects.select_for_update().filter(pk=pk).first()
 
 
 def _mail(user: User, email: str) -> None:

@@ -21,6 +21,7 @@ from django.http import HttpRequest
 from apps.tenants.context import as_system
 from apps.tenants.refusals import NotFound
 
+from .. import limits
 from ..models import User
 from .models import SsoConnection, SsoIdentity
 from .provider import Started
@@ -62,6 +63,9 @@ def take(request: HttpRequest, connection: UUID, state: str) -> tuple[Started, s
     found = next((row for row in rows if hmac.compare_digest(row["state"].encode(), state.encode())), None)
     request.session[STARTED] = [row for row in rows if row is not found]
     if found is None or found["connection"] != str(connection):
+        return None
+    # The session is read and written whole, so two answers at one moment would both find it there.
+    if not limits.keep(f"sso state:{found['state']}", "taken", STARTED_SECONDS, overwrite=False):
         return None
     names = ("state", "nonce", "verifier", "hint", "is_fresh")
     return Started(**{name: found[name] for name in names}), str(found["target"])
