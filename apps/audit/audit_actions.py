@@ -27,7 +27,7 @@ ACTIONS = {
     "log_export.asked": Act(
         _("Asked for an export of the audit log"),
         _("A job will write what these filters name into a file."),
-        ("filters", "format"),
+        ("filters", "format", "private"),
     ),
     "log_export.made": Act(
         _("Made an export of the audit log"), _("The file is ready, by its hash."), ("bytes", "sha256", "entries")

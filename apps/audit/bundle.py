@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextvars
 import json
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,8 @@ from typing import Any
 from django.db import transaction
 
 from apps.tenants import clock
-from apps.tenants.context import current_tenant
+from apps.tenants.context import current_tenant, refuse_support
+from apps.tenants.freshness import require_fresh
 from apps.tenants.models import Tenant
 
 from . import canonical, keys, storage, tree
@@ -68,6 +69,7 @@ class Bundle:
     checkpoint: Checkpoint
     filters: dict[str, Any]
     private: bool = False
+    told: Callable[[int], None] | None = None  # hears how many entries are written
 
     @property
     def is_selection(self) -> bool:
@@ -90,8 +92,11 @@ def export(rows: EntryQuerySet, filters: dict[str, Any], *, private: bool = Fals
     """A bundle of these entries under a checkpoint made now; the export itself is its last entry.
 
     With `private` it brings the addresses and agents that entries commit to: no later erasure reaches into such a file.
-    Raises Conflict where the log may not be signed.
+    Raises Conflict where the log may not be signed, and for private ones Forbidden on a support visit and NotFresh.
     """
+    if private:
+        refuse_support()
+        require_fresh("log_export.private")
     with transaction.atomic():
         record("audit.exported", facts={"filters": sorted(filters), "whole": not filters, "private": private})
     return Bundle(rows, fresh_checkpoint(), filters, private)
@@ -149,7 +154,7 @@ def _members(bundle: Bundle) -> Iterator[tuple[str, Iterable[bytes]]]:
     yield "keys.txt", [f"{line}\n".encode() for line in keys.verifier_keys(made.origin)]
     if not bundle.is_selection and (until := bundle.pruned_until):
         yield "pruned.txt", _leaves(until)
-    yield "entries.jsonl", (b"".join(body + b"\n" for _seq, body in rows) for rows in _batches(bundle))
+    yield "entries.jsonl", _entries(bundle)
     if bundle.is_selection:
         yield "proofs.jsonl", _proofs(bundle)
     yield "receipts.jsonl", _receipts(bundle)
@@ -167,6 +172,15 @@ def _manifest(bundle: Bundle) -> dict[str, Any]:
         "filters": bundle.filters,
         "made_at": canonical.timestamp(clock.now()),
     }
+
+
+def _entries(bundle: Bundle) -> Iterator[bytes]:
+    done = 0
+    for rows in _batches(bundle):
+        done += len(rows)
+        if bundle.told is not None:
+            bundle.told(done)
+        yield b"".join(body + b"\n" for _seq, body in rows)
 
 
 def _batches(bundle: Bundle) -> Iterator[list[tuple[int, bytes]]]:

@@ -1,6 +1,7 @@
 """Exports of exactly what the filters name, as CSV or JSON lines: asked for by a person, made by a job, kept for a week.
 
-A file holds what was recorded up to the moment it was asked for. Addresses and browsers, which can be erased, are not in it.
+A file holds what was recorded up to the moment it was asked for. Addresses and browsers, which can be erased, are in one
+format alone: the bundle for the verifier, which asks for a fresh sign-in, is kept for a day, and goes with any erasure.
 """
 
 from __future__ import annotations
@@ -28,22 +29,27 @@ from django.utils.translation import gettext as _
 
 from apps.tenants import clock
 from apps.tenants.context import current_tenant, refuse_support, require
+from apps.tenants.freshness import require_fresh
 from apps.tenants.jobs import defer
 from apps.tenants.models import Tenant
 from apps.tenants.refusals import Conflict, NotFound, Refused
 from apps.tenants.slots import slots
 
 from .actions import record
+from .bundle import Bundle, stream
 from .filters import EntryFilter
 from .models import Entry, EntryQuerySet, LogExport
+from .proofs import fresh_checkpoint
 from .sealer import seal
 
 log = structlog.get_logger(__name__)
 KEPT = timedelta(days=7)
+PRIVATE = "zip"
+PRIVATE_KEPT = timedelta(days=1)
 BATCH = 1000
 CHUNK_BYTES = 64 * 1024
 GIVEN_UP_AFTER = timedelta(hours=1)
-FORMATS = ("csv", "jsonl")
+FORMATS = ("csv", "jsonl", PRIVATE)
 COLUMNS = (
     "seq", "time", "action", "what", "actor_type", "actor_id", "actor", "target_type", "target_id", "target",
     "outcome", "request_id", "credential", "facts",
@@ -54,21 +60,28 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 @transaction.atomic
 def ask(asked: EntryFilter, format_: str, *, by: UUID) -> LogExport:
-    """Queue one export. Raises Forbidden, Refused for filters or a format that cannot be, Conflict while one is made."""
+    """Queue one export. Raises Forbidden, Refused for filters or a format that cannot be, Conflict while one is made.
+
+    One with private values raises NotFresh for a sign-in that is too old.
+    """
     require("audit.read")
     refuse_support()
     if format_ not in FORMATS or not asked.is_valid():
         raise Refused(_("Choose CSV or JSON lines, and filters that can be read."))
+    if format_ == PRIVATE:
+        require_fresh("log_export.private")
     Tenant.objects.select_for_update().get(pk=current_tenant())  # two who ask at once get one
     waiting = LogExport.objects.filter(state__in=LogExport.WAITING, created_at__gt=clock.now() - GIVEN_UP_AFTER)
     if waiting.exists():
         raise Conflict(_("An export is being made; it is listed below."))
+    kept = PRIVATE_KEPT if format_ == PRIVATE else KEPT
     made = LogExport.objects.create(
-        requested_by=by, query=urlencode(asked.asked), format=format_, expires_at=clock.now() + KEPT
+        requested_by=by, query=urlencode(asked.asked), format=format_, expires_at=clock.now() + kept
     )
-    record("log_export.asked", made, facts={"filters": sorted(asked.asked), "format": format_})
+    facts = {"filters": sorted(asked.asked), "format": format_, "private": format_ == PRIVATE}
+    record("log_export.asked", made, facts=facts)
     defer("audit.make_log_export", export_id=str(made.pk))
-    defer("audit.drop_log_export", after_seconds=int(KEPT.total_seconds()), export_id=str(made.pk))
+    defer("audit.drop_log_export", after_seconds=int(kept.total_seconds()), export_id=str(made.pk))
     return made
 
 
@@ -90,6 +103,9 @@ def make(pk: UUID) -> None:
         found.state = LogExport.State.FAILED
     found.finished_at = clock.now()
     with transaction.atomic():
+        if not LogExport.objects.select_for_update().filter(pk=pk, state__in=LogExport.WAITING).exists():
+            path_of(found).unlink(missing_ok=True)  # dropped meanwhile, as an erasure does
+            return
         found.save()
         outcome = "done" if found.state == LogExport.State.DONE else "failed"
         facts = {"bytes": found.size, "sha256": found.sha256, "entries": found.done}
@@ -98,20 +114,36 @@ def make(pk: UUID) -> None:
 
 def drop(pk: UUID) -> None:
     """Delete the file when its time is over; the row stays and says that there was one."""
-    found = LogExport.objects.filter(pk=pk).exclude(state=LogExport.State.DROPPED).first()
-    if found is None:
-        return
-    path_of(found).unlink(missing_ok=True)
     with transaction.atomic():
+        rows = LogExport.objects.select_for_update().filter(pk=pk)
+        found = rows.exclude(state=LogExport.State.DROPPED).first()
+        if found is None:
+            return
+        path_of(found).unlink(missing_ok=True)
         found.state = LogExport.State.DROPPED
         found.save()
         record("log_export.dropped", found)
 
 
+def drop_private() -> int:
+    """Delete every file of the tenant in force that holds addresses and browsers, as an erasure asks; returns how many."""
+    Tenant.objects.select_for_update().get(pk=current_tenant())  # whoever asks for one now waits
+    rows = LogExport.objects.filter(format=PRIVATE).exclude(state__in=(LogExport.State.DROPPED, LogExport.State.FAILED))
+    dropped = list(rows.values_list("pk", flat=True))
+    for pk in dropped:
+        drop(pk)
+    return len(dropped)
+
+
 def download(found: LogExport) -> Path:
-    """The file's place, after its bytes were hashed again and the download was recorded. Raises NotFound, Refused."""
+    """The file's place, after its bytes were hashed again and the download was recorded.
+
+    Raises NotFound, Refused, and for private values NotFresh.
+    """
     require("audit.read")
     refuse_support()
+    if found.format == PRIVATE:
+        require_fresh("log_export.private")
     if found.state != LogExport.State.DONE or found.expires_at <= clock.now():
         raise NotFound()
     place = path_of(found)
@@ -167,12 +199,31 @@ def _write(found: LogExport, rows: EntryQuerySet) -> tuple[str, int]:
 
 
 def _write_rows(found: LogExport, rows: EntryQuerySet, file: IO[bytes]) -> None:
+    if found.format == PRIVATE:
+        return _write_bundle(found, rows, file)
     if found.format == "csv":
         file.write(_lines([COLUMNS]))
     for batch in _batches(rows):
         file.write(_lines(_cells(batch)) if found.format == "csv" else b"".join(_json(entry) for entry in batch))
         found.done += len(batch)
-        LogExport.objects.filter(pk=found.pk).update(done=found.done)
+        _tell(found, found.done)
+
+
+def _write_bundle(found: LogExport, rows: EntryQuerySet, file: IO[bytes]) -> None:
+    """What the verifier takes, private values with it; without filters the whole log, up to a checkpoint made now."""
+    filters = dict(parse_qsl(found.query))
+    asked = rows if filters else Entry.objects.all()
+    bundle = Bundle(asked, fresh_checkpoint(), filters, private=True, told=lambda done: _tell(found, done))
+    if not filters:
+        found.total = bundle.checkpoint.size - bundle.pruned_until
+        LogExport.objects.filter(pk=found.pk).update(total=found.total)
+    for piece in stream(bundle):
+        file.write(piece)
+
+
+def _tell(found: LogExport, done: int) -> None:
+    found.done = done
+    LogExport.objects.filter(pk=found.pk).update(done=done)
 
 
 def _batches(rows: EntryQuerySet) -> Iterator[list[Entry]]:

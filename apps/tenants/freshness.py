@@ -25,6 +25,7 @@ DANGEROUS: dict[str, Text] = {
     "form.own": _("Make somebody the owner of a form"),
     "form.take": _("Take a form that nobody owns"),
     "invitation.owner": _("Invite somebody as owner"),
+    "log_export.private": _("Take the log out with addresses and browsers"),
     "role.owner": _("Make a member an owner"),
     "service_account.change": _("Make a service account, or let it do more"),
     "sso.change": _("Change single sign-on"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import time
 import zipfile
 from io import StringIO
 
@@ -12,10 +13,11 @@ import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, connection
 
-from apps.audit import keys, private
-from apps.audit.models import Entry, PrivateValue
+from apps.audit import keys, log_exports, private
+from apps.audit.models import Entry, LogExport, PrivateValue
 from apps.audit.sealer import seal
 from apps.audit.verify import verify
+from apps.tenants.context import as_system
 from tests import database
 from tests.cast import acting_as
 from tests.unit.test_the_verifier import verifier
@@ -152,6 +154,62 @@ def test_an_outsider_sees_what_is_kept_erased_and_missing(browse, acme, api, tmp
     code, said = verdict()
     assert "are erased, attested at #" in said
     assert (code, "MISSING" in said) == (0, False), said
+
+
+def test_owners_take_private_values_out_by_a_job_and_an_erasure_deletes_what_waits(browse, acme, tmp_path, settings):
+    settings.EXPORTS_ROOT = tmp_path / "exports"
+    invite(browse, acme)
+    page, log = browse(acme.owner), acme.url("settings/audit-log/exports/")
+    assert "Export with private values" in page.get(log).content.decode()
+
+    def made(query: str = "") -> LogExport:
+        assert page.post(f"{log}{query}", {"format": "zip"}).status_code == 302
+        with as_system(acme.id):
+            found = LogExport.objects.latest("created_at")
+            log_exports.make(found.pk)
+            found.refresh_from_db()
+        assert (found.state, found.percent, found.done) == ("done", 100, found.total)
+        return found
+
+    for query, word, code in (("", "log", 0), ("?action=tenant.changed", "selection", 3)):
+        found = made(query)
+        place = tmp_path / "taken.zip"
+        place.write_bytes(b"".join(page.get(f"{log}{found.pk}/").streaming_content))
+        said, key = StringIO(), base64.b64encode(keys.public_keys()[0]).decode()
+        assert verifier.main([str(place), "--key", key, "--processes", "1"], said) == code, said.getvalue()
+        with zipfile.ZipFile(place) as bundle:
+            assert AGENT in bundle.read("private.jsonl").decode()
+            assert json.loads(bundle.read("manifest.json"))["kind"] == word
+    with as_system(acme.id):
+        told = {entry.action: entry.facts for entry in Entry.objects.filter(target_id=found.pk)}
+    assert told["log_export.asked"] == {"filters": ["action"], "format": "zip", "private": True}
+    assert {"log_export.made", "log_export.downloaded"} <= set(told)
+    session = page.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time() - 3600}]
+    session.save()
+    assert page.get(f"{log}{found.pk}/")["Location"].startswith("/account/reauthenticate/")
+    call_command("erase_person", acme.owner.user.email, tenant=acme.slug, stdout=StringIO())
+    assert not log_exports.path_of(found).exists()
+    assert browse(acme.owner).get(f"{log}{found.pk}/").status_code == 404
+
+
+def test_an_erasure_while_it_is_written_leaves_no_file(browse, acme, tmp_path, settings, monkeypatch):
+    settings.EXPORTS_ROOT = tmp_path / "exports"
+    assert browse(acme.owner).post(acme.url("settings/audit-log/exports/"), {"format": "zip"}).status_code == 302
+    written = log_exports._write
+
+    def late(*args):
+        done = written(*args)
+        call_command("erase_person", acme.owner.user.email, tenant=acme.slug, stdout=StringIO())
+        return done
+
+    monkeypatch.setattr(log_exports, "_write", late)
+    with as_system(acme.id):
+        found = LogExport.objects.get()
+        log_exports.make(found.pk)
+        found.refresh_from_db()
+    assert found.state == "dropped"
+    assert not log_exports.path_of(found).exists()
 
 
 def test_only_who_may_change_members_erases(browse, acme):

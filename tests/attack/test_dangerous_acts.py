@@ -30,6 +30,7 @@ DOORS = {
     "form.own": (("forms/request/access/", {"principal": "{editor_user}", "role": "OWNER"}), ("post", "forms/{form}/access", {"principal_type": "USER", "principal_id": "{editor}", "role": "OWNER"})),
     "form.take": (("settings/forms-without-owner/{orphan}/", {}), ("post", "forms/{orphan}/take", None)),
     "invitation.owner": (("settings/members/", {"email": "x@new.example", "role": "owner"}), ("post", "invitations", {"email": "x@new.example", "role": "owner"})),
+    "log_export.private": (("settings/audit-log/exports/", {"format": "zip"}), ("get", "audit/export?private=1", None)),
     "role.owner": (("settings/members/{editor}/", {"do": "role", "role": "owner"}), ("patch", "members/{editor}", {"role": "owner"})),
     "service_account.change": (("settings/api-keys/accounts/", {"service-name": "x", "service-role": "viewer"}), ("post", "service-accounts", {"name": "y", "role": "viewer"})),
     "sso.change": (("settings/sso/", {"domain": "acme.example"}), ("post", "sso/domains", {"domain": "api.acme.example"})),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from apps.audit import private
+from apps.audit import log_exports, private
 from apps.audit.actions import record
 from apps.tenants.context import current_tenant
 
@@ -15,9 +15,10 @@ from ..models import ApiKey, Member, TokenFamily
 def erase_private_values(member: Member, *, by: Member | None) -> int:
     """Delete the addresses and agents of this person everywhere in the tenant in force; what they did stays in the log.
 
-    The audit log's chain and proofs hold as before, and an entry attests the erasure. Copies in backups live as long as
-    these. Returns how many values were deleted.
+    The audit log's chain and proofs hold as before, and an entry attests the erasure. Exports with such values that wait
+    for download go whole. Copies in backups live as long as these. Returns how many values were deleted.
     """
+    log_exports.drop_private()
     count = private.erase(member.user_id)
     count += ApiKey.objects.filter(member=member).exclude(last_address=None).update(last_address=None)
     families = TokenFamily.objects.filter(user_id=member.user_id, tenant_id=current_tenant())
