@@ -248,7 +248,9 @@ def _as_member(request: HttpRequest, person: TenantContext, *, pk: UUID | None =
     if person.credential == "session":
         sso.refuse_beyond(request, member.user, member.tenant_id)
         limited_to = sso.limit(request, member.user)
-    if person.credential != "api_key":
+    if person.credential == "api_key":
+        demands.check_key(member)
+    else:
         demands.check(member, amr=person.amr, limited_to=limited_to)
     request.member, request.tenant, request.user = member, member.tenant, member.user  # type: ignore[attr-defined]
     return TenantContext(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pyotp
 import pytest
 import time_machine
 from django.test import Client
 
-from apps.accounts import actions, second_factor
+from apps.accounts import actions, gateway, second_factor
 from apps.accounts.doors import RULES, Door
 from apps.accounts.models import Member
+from apps.accounts.sso.actions import link
 from apps.tenants import clock
 from apps.tenants.context import NOBODY, as_system, tenant_context, with_changes
 from apps.tenants.models import Tenant
@@ -129,8 +132,40 @@ def by_admin(acme, api, idp):
     return client.get(acme.url()).status_code
 
 
+def by_key(acme, api, idp):
+    """A person's API key, made while nothing was asked for."""
+    return _by_bearer(acme.key)
+
+
+def by_new_key(acme, api, idp):
+    """A key made now, by the token and by the session of before."""
+    sent = {"name": "CI", "scopes": ["forms.read"]}
+    page = acme.owner_session.post(acme.url("settings/api-keys/"), sent | {"days": "9"})
+    assert "ork_" not in page.content.decode()
+    return max(page.status_code, api.as_(acme.owner).post("/api/v1/api-keys", sent).status_code)
+
+
+def by_service_account(acme, api, idp):
+    """A new service account, and a new key of the one that is there."""
+    door, account = api.as_(acme.owner), str(acme.robot.pk)
+    made = door.post("/api/v1/service-accounts", {"name": "Other", "role": "member"})
+    key = door.post("/api/v1/api-keys", {"name": "CI", "scopes": ["forms.read"], "service_account": account})
+    assert made.status_code == key.status_code
+    return key.status_code
+
+
+def _by_bearer(text):
+    return Client().get("/api/v1/forms", headers={"Authorization": f"Bearer {text}"}).status_code
+
+
 ALL = [by_password, by_reset, by_token, by_refresh, by_switch, by_access_token, by_old_session, by_invitation,
-       by_provider, by_again, by_admin]  # fmt: skip
+       by_provider, by_again, by_admin, by_key, by_new_key, by_service_account]  # fmt: skip
+# Each kind of credential that the gateway takes, and the doors that try it.
+CREDENTIALS = {
+    "session": {"by_password", "by_old_session", "by_provider"},
+    "jwt": {"by_token", "by_access_token", "by_refresh", "by_switch"},
+    "api_key": {"by_key", "by_new_key", "by_service_account"},
+}
 
 
 def test_every_open_address_is_a_door_that_is_tried_or_leads_nowhere():
@@ -141,12 +176,24 @@ def test_every_open_address_is_a_door_that_is_tried_or_leads_nowhere():
     assert set().union(*DOORS.values()) <= tried
 
 
+def test_every_kind_of_credential_has_its_doors():
+    taken = set(re.findall(r'credential="(\w+)"', Path(gateway.__file__).read_text()))
+    assert taken == set(CREDENTIALS)
+    assert set().union(*CREDENTIALS.values()) <= {door.__name__ for door in ALL}
+
+
 @pytest.fixture
 def before(acme, api):
     """What was opened before anything was asked for."""
     body = {"email": acme.editor.email, "password": PASSWORD, "tenant": acme.slug}
     acme.pair = api.post("/api/v1/auth/token", body).json()
-    acme.session = sign_in(acme.editor)
+    acme.session, acme.owner_session = sign_in(acme.editor), sign_in(acme.owner)
+    with acting_as(acme.owner):
+        acme.robot = actions.create_service_account(name="Robot", role="member", by=acme.owner)
+        asked = {"name": "CI", "scopes": ["forms.read"], "days": 30, "by": acme.owner}
+        _row, acme.key = actions.create_api_key(**asked)
+        _row, acme.robot_key = actions.create_api_key(**asked, account=acme.robot)
+    assert {_by_bearer(acme.key), _by_bearer(acme.robot_key)} == {200}
     assert acme.session.get(acme.url()).status_code == 200
     return acme
 
@@ -161,6 +208,20 @@ def test_no_door_opens_a_tenant_that_asks_for_a_second_factor_without_one(before
 def test_no_door_goes_around_the_second_factor_of_a_person(before, api, idp, door):
     set_up(before.editor.user)
     assert door(before, api, idp) in {302, 401, 403}
+
+
+def test_a_key_opens_again_once_its_person_could_show_a_factor_and_a_program_is_asked_for_none(before, api, idp):
+    require(before)
+    assert (_by_bearer(before.key), _by_bearer(before.robot_key)) == (403, 200)
+    connection = connect(before, idp, factor_trust="said")
+    with as_system(before.id):
+        identity = link(connection, subject="s-1", member=before.owner)
+    assert _by_bearer(before.key) == 200  # the provider's factor counts here
+    with as_system(before.id):
+        identity.delete()
+    assert _by_bearer(before.key) == 403
+    set_up(before.owner.user)
+    assert _by_bearer(before.key) == 200
 
 
 def test_before_the_day_a_banner_tells_and_nothing_is_closed(before, api):
@@ -198,8 +259,6 @@ def test_the_factor_of_a_provider_counts_only_where_the_tenant_trusts_it(before,
     prove(before)
     connection = connect(before, idp, factor_trust=trust)
     with as_system(before.id):
-        from apps.accounts.sso.actions import link
-
         link(connection, subject="s-1", member=before.editor)
     client = Client()
     come(client, connection, idp, "s-1", **({"amr": amr} if amr else {}))
@@ -212,8 +271,6 @@ def test_a_trusted_provider_spares_the_code_and_an_untrusted_one_does_not(before
     for trust, place in (("never", "/account/2fa/authenticate/"), ("always", before.url())):
         connection = connect(before, idp, factor_trust=trust, name=trust)
         with as_system(before.id):
-            from apps.accounts.sso.actions import link
-
             link(connection, subject="s-1", member=before.editor)
         assert come(Client(), connection, idp, "s-1")["Location"] == place
 

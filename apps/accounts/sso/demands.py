@@ -17,7 +17,7 @@ from apps.tenants.refusals import Forbidden
 from .. import second_factor
 from ..models import Member
 from . import rules
-from .models import SsoDomain
+from .models import FactorTrust, SsoConnection, SsoDomain, SsoIdentity
 
 
 class ProviderNeeded(Forbidden):
@@ -42,6 +42,22 @@ def check(member: Member, *, amr: Iterable[str], limited_to: UUID | None) -> Non
             by_provider=limited_to is not None,
             has_factor=second_factor.is_set_up(member.user_id),
         )
+
+
+def check_key(member: Member) -> None:
+    """Raise FactorNeeded for a person's key while the tenant asks for a second factor and the person has none.
+
+    A key shows no factor, it stands for somebody who could: by one of their own, or at a provider whose factor counts. A
+    service account is nobody, and whoever made its key was asked for theirs.
+    """
+    if member.is_service or not factor_is_due(member.tenant) or second_factor.is_set_up(member.user_id):
+        return
+    with as_system(member.tenant.pk):
+        trusted = SsoConnection.objects.active().exclude(factor_trust=FactorTrust.NEVER)
+        if SsoIdentity.objects.filter(member=member, connection__in=trusted).exists():
+            return
+    text = _("%(name)s asks each member for a second factor, and whoever this key stands for has none.")
+    raise FactorNeeded(text % {"name": member.tenant.name}, tenant=member.tenant.slug)
 
 
 def must_use_provider(member: Member, amr: Iterable[str] = ()) -> bool:
