@@ -38,7 +38,7 @@ LONGEST_LINE = 1 << 20
 LARGEST_MEMBER = 1 << 40
 MOST_RATIO = 400  # deflate reaches about 1000; a log of our own about 12
 CHUNK = 1 << 20
-SHARE = 1 << 15  # leaves that one process folds at a time
+SHARE = 1 << 13  # leaves that one process folds at a time; a few megabytes stay in its cache
 PRUNING = b'{"action":"audit.pruned",'  # how an entry begins that tells of it; keys are sorted
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 _sha = hashlib.sha256
@@ -71,9 +71,9 @@ def perfect(row: list[bytes]) -> bytes:
     return row[0]
 
 
-def fold_lines(lines: list[bytes]) -> tuple[bytes, bytes | None]:
-    """(leaves, root) of a full share, or (leaves, None) of the last one; runs in any process."""
-    leaves = [_sha(b"\0" + line).digest() for line in lines]
+def fold_lines(lines: bytes) -> tuple[bytes, bytes | None]:
+    """(leaves, root) of a full share, or (leaves, None) of the last one; runs in any process, so it takes one text."""
+    leaves = [_sha(b"\0" + line).digest() for line in lines.split(b"\n")]
     return b"".join(leaves), perfect(leaves) if len(leaves) == SHARE else None
 
 
@@ -373,19 +373,19 @@ class Private:
         ] if missing else []
 
 
-def shares(lines: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
-    """The lines in lists of SHARE, the last one shorter."""
-    held = []
+def shares(lines: Iterator[list[bytes]]) -> Iterator[bytes]:
+    """SHARE lines at a time, joined; at the end fewer."""
+    held: list[bytes] = []
     for part in lines:
         held += part
         while len(held) >= SHARE:
-            yield held[:SHARE]
-            held = held[SHARE:]
+            yield b"\n".join(held[:SHARE])
+            del held[:SHARE]
     if held:
-        yield held
+        yield b"\n".join(held)
 
 
-def fold(parts: Iterator[list[bytes]], processes: int) -> Iterator[tuple[bytes, bytes | None]]:
+def fold(parts: Iterator[bytes], processes: int) -> Iterator[tuple[bytes, bytes | None]]:
     """fold_lines over shares, in order, on so many processes; a bounded number is under way at once."""
     if processes < 2:
         yield from map(fold_lines, parts)

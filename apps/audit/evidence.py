@@ -17,7 +17,7 @@ from .checkpoints import INSTANCE, incarnation
 from .models import Checkpoint, Entry, InstanceLeaf, Log, Receipt, Seal, TreeNode, Verified, Waiting
 from .statements import BadStatement, Head
 from .statements import Receipt as Statement
-from .walk import Damage, Kind
+from .walk import Damage, Kind, counts_agree
 
 if TYPE_CHECKING:
     from .verify import Verification
@@ -94,10 +94,7 @@ def _check_note(row: Checkpoint) -> None:
 
 def check_what_is_around() -> None:
     """No entry is forgotten by the sealer, and every receipt's entry is there as it was. Raises Damage."""
-    waits = Waiting.objects.filter(pk=OuterRef("pk"))
-    sealed = Seal.objects.filter(entry_id=OuterRef("pk"), tenant_id=OuterRef("tenant_id"))
-    forgotten = Entry.objects.filter(~Exists(waits), ~Exists(sealed)).order_by("pk").first()
-    if forgotten is not None:
+    if not counts_agree() and (forgotten := _first_forgotten()) is not None:
         reason = f"entry {forgotten.pk} is neither sealed nor waits to be: something took it off the list"
         raise Damage(Kind.FORGOTTEN, sealed_size(), reason)
     entry = Entry.objects.filter(pk=OuterRef("entry_id"))
@@ -106,6 +103,12 @@ def check_what_is_around() -> None:
         raise Damage(Kind.RECEIPT_BROKEN, sealed_size(), reason)
     for receipt in Receipt.objects.select_related("entry").iterator(BATCH):
         _check_receipt(receipt)
+
+
+def _first_forgotten() -> Entry | None:
+    waits = Waiting.objects.filter(pk=OuterRef("pk"))
+    sealed = Seal.objects.filter(entry_id=OuterRef("pk"), tenant_id=OuterRef("tenant_id"))
+    return Entry.objects.filter(~Exists(waits), ~Exists(sealed)).order_by("pk").first()
 
 
 def _check_receipt(receipt: Receipt) -> None:

@@ -12,7 +12,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from apps.tenants import clock
-from apps.tenants.models import Access, TenantForeignKey, TenantManager, TenantModel, TenantQuerySet
+from apps.tenants.models import Access, TenantForeignKey, TenantManager, TenantModel, TenantQuerySet, tenant_key
 
 from . import canonical, catalogue
 
@@ -94,13 +94,18 @@ class Entry(TenantModel):
 
 
 class Seal(TenantModel):
-    """The place of an entry in the tenant's chain."""
+    """The place of an entry in the tenant's chain.
+
+    No foreign key: only the sealer writes here, of what it has just read, nobody may delete an entry, and whoever can do
+    so anyway could drop the key as well; verification finds it. A key would lock and rewrite every entry once more.
+    """
 
     access: ClassVar[Access] = Access.READ
     sealer_access: ClassVar[str] = "SELECT, INSERT"
 
+    tenant = tenant_key(checked=False)
     seq = models.BigIntegerField()
-    entry = TenantForeignKey(Entry, models.PROTECT, related_name="seals")
+    entry = TenantForeignKey(Entry, models.PROTECT, related_name="seals", db_constraint=False)
     leaf = models.BinaryField(max_length=32)
     chain = models.BinaryField(max_length=32)
 
@@ -115,15 +120,16 @@ class Word(TenantModel):
     """A word of what an entry is about, written with its seal, so that a search reads one range of an index in order.
 
     Equality of text is all that it needs: what PostgreSQL offers for searching text cannot use an index under row-level
-    security. It repeats what entries say and proves nothing.
+    security. It repeats what entries say, proves nothing, and has no foreign key, as a seal has none.
     """
 
     access: ClassVar[Access] = Access.READ
     sealer_access: ClassVar[str] = "SELECT, INSERT"
 
+    tenant = tenant_key(checked=False)
     word = models.CharField(max_length=40)
     time = models.DateTimeField()
-    entry = TenantForeignKey(Entry, models.PROTECT, related_name="words")
+    entry = TenantForeignKey(Entry, models.PROTECT, related_name="words", db_constraint=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "word", "time", "entry"], name="audit_word_place")]
@@ -137,6 +143,8 @@ class Waiting(TenantModel):
 
     access: ClassVar[Access] = Access.APPEND
     sealer_access: ClassVar[str] = "SELECT, DELETE"
+
+    tenant = tenant_key(checked=False)
 
 
 class Log(models.IntegerChoices):
@@ -215,6 +223,7 @@ class Receipt(TenantModel):
 
     access: ClassVar[Access] = Access.APPEND
 
+    tenant = tenant_key(checked=False)
     entry = TenantForeignKey(Entry, models.PROTECT, related_name="receipts")
     note = models.TextField()
 
@@ -249,6 +258,7 @@ class PrivateValue(TenantModel):
 
     access: ClassVar[Access] = Access.APPEND
 
+    tenant = tenant_key(checked=False)
     entry = TenantForeignKey(Entry, models.PROTECT, related_name="private_values")
     name = models.CharField(max_length=16)
     person = models.UUIDField(null=True)

@@ -13,9 +13,9 @@ from apps.tenants.context import as_system, current_tenant
 
 from .models import Seal
 from .verify import Walker, in_this_process
-from .walk import Walked, walk_log
+from .walk import RANGE, Walked, walk_log
 
-STRETCH = 64 * 1024  # entries; a multiple of a tile
+STRETCH = RANGE  # entries; a multiple of a tile, and small, so that all processes end together
 
 
 def in_processes(count: int) -> Walker:

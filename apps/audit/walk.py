@@ -17,6 +17,8 @@ from uuid import UUID
 import psycopg
 from django.db import DataError, connection, transaction
 
+from apps.tenants.context import current_tenant
+
 from . import canonical, tree
 from .chain import chain_of
 from .models import Entry, Seal
@@ -58,6 +60,13 @@ READ = f"""
            string_agg(body, '\\x0a' ORDER BY seq),
            bool_and(coalesce(CASE WHEN octet_length(body) = 0 THEN {BLANK} ELSE {DISPLAYED} END, false))
     FROM ({SEALED}) AS sealed GROUP BY seq / {ROW}"""
+
+# A walk has shown that every seal has an entry of its own; then the three numbers agree where no entry is left out.
+COUNTS = """
+    SELECT (SELECT count(*) FROM audit_entry e WHERE e.tenant_id = t) = (SELECT count(*) FROM audit_seal s WHERE s.tenant_id = t)
+      + (SELECT count(*) FROM audit_waiting w JOIN audit_entry e ON e.tenant_id = w.tenant_id AND e.id = w.id
+         WHERE w.tenant_id = t AND NOT EXISTS (SELECT 1 FROM audit_seal s WHERE s.tenant_id = w.tenant_id AND s.entry_id = w.id))
+    FROM (SELECT %s::uuid AS t) AS asked"""
 
 
 class Kind(StrEnum):
@@ -126,6 +135,13 @@ def walk_log(
         if found.end != min(low + RANGE, end):
             raise Damage(Kind.GAP, found.end, "this place of the chain is missing")
     return found
+
+
+def counts_agree() -> bool:
+    """Whether as many entries of the tenant in force are sealed or wait as there are, in one look at the log."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTS, [current_tenant()])
+        return bool(cursor.fetchone()[0])
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 LONGEST = 40
 MOST = 12
-SHORTEST_PART = 4
+SHORTEST_PART = 5
 EDGES = ".,;:!?()[]{}<>\"'“”‘’«»…#"
 _part = re.compile(r"[^\W_]+")
 
 
-def words_of(label: str) -> list[str]:
-    """`Order PR-2026-00012` -> order, pr-2026-00012, 2026, 00012; each once, the first dozen."""
+@lru_cache(4096)
+def words_of(label: str) -> tuple[str, ...]:
+    """`Order PR-2026-00012` -> order, pr-2026-00012, 00012; each once, the first dozen. A year would find everything."""
     found: dict[str, None] = {}
     whole = asked_words(label)
     for word in whole:
@@ -22,7 +24,7 @@ def words_of(label: str) -> list[str]:
         for part in _part.findall(word):
             if len(part) >= SHORTEST_PART:
                 found[part[:LONGEST]] = None
-    return list(found)[:MOST]
+    return tuple(found)[:MOST]
 
 
 def asked_words(text: str) -> list[str]:

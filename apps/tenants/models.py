@@ -129,6 +129,19 @@ class TenantModelBase(ModelBase):
         return super().__new__(cls, name, bases, attrs, **kwargs)
 
 
+def tenant_key(*, checked: bool = True) -> Any:
+    """The tenant of a row; not `checked` by a constraint of its own where another key of the row carries it already."""
+    return models.ForeignKey(
+        Tenant,
+        models.PROTECT,
+        db_index=False,
+        related_name="+",
+        default=default_tenant,
+        editable=False,
+        db_constraint=checked,
+    )
+
+
 class TenantModel(models.Model, metaclass=TenantModelBase):
     """Base of everything that belongs to a tenant: keyed, walled and filled from the context."""
 
@@ -139,9 +152,7 @@ class TenantModel(models.Model, metaclass=TenantModelBase):
     audit_type: ClassVar[str] = ""
 
     id = TenantKey()
-    tenant = models.ForeignKey(
-        Tenant, models.PROTECT, db_index=False, related_name="+", default=default_tenant, editable=False
-    )
+    tenant = tenant_key()
 
     objects = TenantManager()
 

@@ -28,7 +28,8 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 SETTINGS = {
     "listen_addresses": "",
     "max_connections": "80",
-    "shared_buffers": "64MB",
+    "shared_buffers": "256MB",
+    "jit": "off",
     "password_encryption": "scram-sha-256",
     "log_timezone": "UTC",
     "timezone": "UTC",

@@ -17,18 +17,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import psycopg
 
 from .audit_filters import SIZES as FILTERED
 from .audit_filters import filters
+from .audit_writes import COLUMNS, writes
+from .isolation import admin_url, environment
 from .stage import ROOT, Stage
 
-CLIENTS, WRITE_SECONDS = 16, 8
 RATE, RATE_SECONDS, RATE_BATCH = 5000, 15, 250
 SIZES = tuple(int(size) for size in os.environ.get("ORKESTRA_BENCH_ENTRIES", "10000,100000,1000000").split(","))
-COLUMNS = "tenant_id,id,time,action,actor_type,actor_id,target_type,target_id,target_label,outcome,request_id,body"
 ACTIONS = ("submission.sent", "submission.decided", "step.opened", "form.changed", "token.issued")
 VERIFY = """
 import json, os, resource, sys, time
@@ -47,51 +46,25 @@ used = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, r
 cpu = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 print(json.dumps({"whole": found.whole, "reason": found.reason, "sealed": found.sealed, "seconds": took, "rss_mb": used / 1024}))
 """
-PGBENCH = {
-    "without": "INSERT INTO yardstick.write (tenant, data) VALUES ('{tenant}', repeat('x', 400));",
-    "audited": "INSERT INTO yardstick.write (tenant, data) VALUES ('{tenant}', repeat('x', 400));\n{entry}",
-    "inline": "INSERT INTO yardstick.write (tenant, data) VALUES ('{tenant}', repeat('x', 400));\n"
-    "SELECT chain FROM yardstick.head WHERE tenant = '{tenant}' FOR UPDATE;\n{entry}\n"
-    "UPDATE yardstick.head SET chain = sha256(chain || sha256(repeat('y', 450)::bytea)) WHERE tenant = '{tenant}';",
-}
-ENTRY = (
-    f"INSERT INTO audit_entry ({COLUMNS}) VALUES ('{{tenant}}', gen_random_uuid(), now(), 'form.changed', 'member', NULL, 'form',"
-    " NULL, 'x', 'done', '', convert_to('{{\"action\":\"form.changed\",\"facts\":\"' || repeat('y', 400) || '\"}}', 'UTF8'));"
-)
 
 
 def measure(stage: Stage) -> dict[str, Any]:
     """All of it; figures of a machine that others use too are worth little, so the load before is told."""
     found: dict[str, Any] = {"load_average_before": os.getloadavg()[0], "processors": os.cpu_count()}
-    with psycopg.connect(admin_url(stage), autocommit=True) as admin:
-        admin.execute(
-            "CREATE TABLE yardstick.write (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant uuid, data text)"
-        )
-        admin.execute("CREATE TABLE yardstick.head (tenant uuid PRIMARY KEY, chain bytea)")
+    with psycopg.connect(admin_url(stage, environment(stage)), autocommit=True) as admin:
         parts: dict[str, Callable[[], Any]] = {
-            "writes": lambda: writes(stage, admin),
+            "writes": lambda: writes(stage, admin, a_tenant(admin)),
             "sealing": lambda: sealing(admin),
             "verifying": lambda: [verifying(stage, admin, size) for size in SIZES],
-            "filters": lambda: filters(stage, admin, environment(stage), {size: a_tenant(admin) for size in FILTERED}),
+            "filters": lambda: filters(
+                stage, admin, os.environ | environment(stage), {size: a_tenant(admin) for size in FILTERED}
+            ),
         }
         for name in os.environ.get("ORKESTRA_BENCH_PARTS", ",".join(parts)).split(","):
             print(f"{name} …", flush=True)
             found[name] = parts[name]()
     print(json.dumps(found, indent=1))
     return found
-
-
-def admin_url(stage: Stage) -> str:
-    """The superuser's address of the embedded server: only it can fill a log with a million entries in time."""
-    password = (stage.home / "secrets" / "database-superuser").read_text().strip()
-    text = (stage.home / "run" / "environment").read_text()
-    url = next(line.split("=", 1)[1] for line in text.splitlines() if line.startswith("DATABASE_URL="))
-    host = psycopg.conninfo.conninfo_to_dict(url)["host"]
-    return f"postgresql://postgres:{quote(password)}@/orkestra?host={quote(str(host), safe='/')}"
-
-
-def environment(stage: Stage) -> dict[str, str]:
-    return os.environ | {"ORKESTRA_HOME": str(stage.home), "DJANGO_SETTINGS_MODULE": "orkestra.settings"}
 
 
 def a_tenant(admin: psycopg.Connection[Any]) -> str:
@@ -102,48 +75,6 @@ def a_tenant(admin: psycopg.Connection[Any]) -> str:
         [json.dumps({"id": tenant, "slug": f"m{tenant[:8]}"})],
     )
     return tenant
-
-
-def writes(stage: Stage, admin: psycopg.Connection[Any]) -> dict[str, Any]:
-    """The same write without audit, with an entry, and with an entry in a chain whose head is locked, by pgbench."""
-    from orkestra.runtime.home import find
-    from orkestra.runtime.postgres import binaries
-
-    tenant = a_tenant(admin)
-    admin.execute("INSERT INTO yardstick.head VALUES (%s, sha256(''))", [tenant])
-    program = binaries(find(environment(stage))) / "pgbench"
-    rounds: dict[str, list[float]] = {name: [] for name in PGBENCH}
-    with tempfile.TemporaryDirectory() as folder:
-        for _ in range(3):
-            for name, text in PGBENCH.items():
-                script = Path(folder) / f"{name}.sql"
-                body = text.format(tenant=tenant, entry=ENTRY.format(tenant=tenant))
-                script.write_text(f"BEGIN;\n{body}\nCOMMIT;\n")
-                command = [
-                    str(program),
-                    "-n",
-                    "-c",
-                    str(CLIENTS),
-                    "-j",
-                    "2",
-                    "-T",
-                    str(WRITE_SECONDS),
-                    "-f",
-                    str(script),
-                    admin_url(stage),
-                ]
-                said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-                rounds[name].append(float(said.split("tps = ")[1].split()[0]))
-                admin.execute("DELETE FROM audit_waiting WHERE tenant_id = %s", [tenant])
-    middle = {name: statistics.median(found) for name, found in rounds.items()}
-    return {
-        "clients": CLIENTS,
-        "per_second": middle,
-        "audited_of_without": round(middle["audited"] / middle["without"], 3),
-        "audited_of_inline": round(middle["audited"] / middle["inline"], 2),
-        "rounds": rounds,
-        "how": "pgbench, one tenant, as superuser for all three: the policies are left out of all alike",
-    }
 
 
 def entries(tenant: str, count: int, start: datetime) -> Any:
@@ -233,7 +164,7 @@ def verifying(stage: Stage, admin: psycopg.Connection[Any], size: int) -> dict[s
     for processes in (1, 2):
         command = [sys.executable, "-c", VERIFY, tenant, str(processes)]
         said = subprocess.run(
-            command, cwd=ROOT, env=environment(stage), capture_output=True, text=True, check=True
+            command, cwd=ROOT, env=os.environ | environment(stage), capture_output=True, text=True, check=True
         ).stdout
         one = json.loads(said.splitlines()[-1])
         if not one["whole"] or one["sealed"] != size:

@@ -99,7 +99,7 @@ def keys(arena: Arena, table: str) -> Result:
     result = Result()
     model = catalogue.tenant_tables().get(table)
     for item in model._meta.concrete_fields if model else ():
-        if not getattr(item, "carries_tenant", False):
+        if not getattr(item, "carries_tenant", False) or not item.db_constraint:  # type: ignore[attr-defined]
             continue
         target = str(item.related_model._meta.db_table)  # type: ignore[union-attr]
         statement = sql.SQL(
