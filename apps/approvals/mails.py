@@ -35,7 +35,7 @@ def task_waits(case: Case, step: CaseStep, assignment: Assignment) -> None:
     person = assignment.person
     due = ""
     if step.due_at:
-        zone = Tenant.objects.get(pk=current_tenant()).timezone
+        zone = person.tenant.timezone
         due = f"{date_format(step.due_at.astimezone(ZoneInfo(zone)), 'DATETIME_FORMAT')} ({zone})"
     _send(
         case,
@@ -95,14 +95,13 @@ def _last_reason(case: Case) -> str:
 def _send(case: Case, to: Member, template: str, dedupe: str, page: str, **more: str) -> None:
     if to.is_service:
         return  # a program has no mailbox; it hears by webhook
-    tenant = Tenant.objects.get(pk=current_tenant())
     context = {
         "name": to.name,
         "title": case.title,
         "reference": case.reference,
         "state": case.get_state_display(),  # type: ignore[attr-defined]
-        "tenant": tenant.name,
-        "link": f"{settings.PUBLIC_URL}/t/{tenant.slug}/{page}",
+        "tenant": to.tenant.name,
+        "link": f"{settings.PUBLIC_URL}/t/{to.tenant.slug}/{page}",
         **more,
     }
     queue_mail(to=to.email, template=f"approvals/mail/{template}", context=context, dedupe=dedupe, user_id=to.user_id)

@@ -47,8 +47,8 @@ def capabilities_by(roles: Set[str], form: Form, member: Member) -> frozenset[st
 
 
 def may_fill(form: Form, member: Member) -> bool:
-    """Whether the member may fill the form now; asked of the same rule as the list."""
-    return Form.objects.fillable_by(member).filter(pk=form.pk).exists()
+    """Whether the member may fill the form."""
+    return "fill" in capabilities(form, member)
 
 
 @dataclass(frozen=True)

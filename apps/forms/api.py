@@ -60,10 +60,9 @@ class FormViewSet(TenantViewSet[Form]):
     }  # fmt: skip
 
     def rows(self) -> Any:
-        rows = Form.objects.visible_to(self.request.member)
-        if self.action == "list":  # of a live version a list shows the number alone
-            return rows.select_related("live_version").defer("live_version__schema", "live_version__ui")
-        return rows.select_related("live_version__path_version")
+        """Without the live version's own JSON: a list shows its number, and a process reads its questions once."""
+        rows = Form.objects.visible_to(self.request.member).defer("live_version__schema", "live_version__ui")
+        return rows.select_related("live_version" if self.action == "list" else "live_version__path_version")
 
     @extend_schema(request=FormInputSerializer, responses={201: FormSerializer})
     def create(self, request: Request) -> Response:

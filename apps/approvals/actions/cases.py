@@ -182,7 +182,7 @@ def eligible(step: Step, *, without: set[UUID]) -> list[Member]:
         else:
             named |= Q(pk=approver.id)
     people = Member.objects.people().filter(named, role__in=DECIDING_ROLES).exclude(pk__in=without)
-    return list(people.select_related("user").order_by("pk"))
+    return list(people.select_related("user", "tenant").order_by("pk"))
 
 
 def close_open_steps(case: Case) -> None:

@@ -98,9 +98,8 @@ def submit_new(form: Form, *, data: Any, by: Member) -> Submission:
         raise Invalid(answers.errors)
     reference = next_reference(spec.reference)
     with transaction.atomic():
-        draft = Submission(form=form, form_version=form.live_version, submitter=by, changed_at=clock.now())
-        draft.save(force_insert=True)
-        return open_submission(draft, answers, reference, by)
+        made = Submission(form=form, form_version=form.live_version, submitter=by)
+        return open_submission(made, answers, reference, by)
 
 
 def _send(submission: Submission, answers: Answers, reference: str, by: Member) -> Submission:
@@ -114,7 +113,10 @@ def _send(submission: Submission, answers: Answers, reference: str, by: Member) 
 def open_submission(
     submission: Submission, answers: Answers, reference: str, by: Member | None, contact: str = ""
 ) -> Submission:
-    """Write the answers as a revision and start or restart the path; without `by` they came from outside."""
+    """Write the answers as a revision and start or restart the path; without `by` they came from outside.
+
+    The submission itself is written once, at the end, also a new one: what points at it is compared at commit.
+    """
     spec, now = submission.form_version.spec, clock.now()
     number = submission.current_revision.number + 1 if submission.current_revision else 1
     sha256 = fingerprint(submission, answers.data)
