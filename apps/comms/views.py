@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from apps.tenants.context import require
-from apps.tenants.pages import PageRequest, page, refusal_on, turl
-from apps.tenants.refusals import Conflict
+from apps.tenants.pages import PageRequest, did, page, refusal_on, turl
+from apps.tenants.refusals import Text
 from apps.tenants.windows import window
 
 from . import actions
@@ -21,6 +23,13 @@ from .inputs import EndpointInput
 from .models import DeliveryState, WebhookEndpoint, WebhookSecret
 
 SHOWN = 20
+# What a button does, and what is said then.
+BUTTONS: dict[str, tuple[Callable[..., object], Text]] = {
+    "test": (actions.send_test, gettext_lazy("A test is on its way; reload the page to see what came of it.")),
+    "end": (actions.end_old_secret, gettext_lazy("The old secret signs no more.")),
+    "on": (partial(actions.change_endpoint, is_active=True), gettext_lazy("It is on.")),
+    "off": (partial(actions.change_endpoint, is_active=False), gettext_lazy("It is off: nothing is told to it.")),
+}
 
 
 def webhooks(request: PageRequest, tenant: str) -> HttpResponse:
@@ -79,34 +88,15 @@ def act(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
         actions.delete_endpoint(found, by=request.member)
         messages.success(request, _("The endpoint is removed."))
         return redirect(turl(request, "comms:webhooks"))
-    try:
-        if text := _small_act(found, asked, by=request.member):
-            messages.success(request, text)
-    except Conflict as conflict:
-        messages.error(request, str(conflict.detail))
+    if asked in BUTTONS:
+        what, text = BUTTONS[asked]
+        did(request, lambda: what(found, by=request.member), text)
     return redirect(turl(request, "comms:webhook", pk=pk))
-
-
-def _small_act(endpoint: WebhookEndpoint, asked: str, *, by: Any) -> str:
-    if asked == "test":
-        actions.send_test(endpoint, by=by)
-        return _("A test is on its way; reload the page to see what came of it.")
-    if asked == "end":
-        actions.end_old_secret(endpoint, by=by)
-        return _("The old secret signs no more.")
-    if asked in {"on", "off"}:
-        actions.change_endpoint(endpoint, by=by, is_active=asked == "on")
-        return _("It is on.") if asked == "on" else _("It is off: nothing is told to it.")
-    return ""
 
 
 def resend(request: PageRequest, tenant: str, pk: UUID, delivery: UUID) -> HttpResponse:
     """POST sends one message again."""
     require("settings.write")
     found = get_object_or_404(get_object_or_404(WebhookEndpoint, pk=pk).deliveries, pk=delivery)
-    try:
-        actions.resend(found, by=request.member)
-        messages.success(request, _("It is on its way again."))
-    except Conflict as conflict:
-        messages.error(request, str(conflict.detail))
+    did(request, lambda: actions.resend(found, by=request.member), _("It is on its way again."))
     return redirect(turl(request, "comms:webhook", pk=pk))

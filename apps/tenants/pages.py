@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from django.contrib import messages
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -13,7 +14,7 @@ from django.urls import reverse
 
 from .context import TenantContext, current
 from .models import Tenant
-from .refusals import Invalid, Refused, flatten
+from .refusals import Conflict, Invalid, Refused, Text, flatten
 from .slots import slots
 
 
@@ -71,3 +72,14 @@ def refusal_on(form: Form) -> Iterator[None]:
     except Invalid as invalid:
         for place, text in flatten(invalid.errors):
             form.add_error(place if place in form.fields else None, str(text))
+
+
+def did(request: HttpRequest, act: Callable[[], object], text: Text) -> bool:
+    """Do what a button asks for, and say above the next page that it is done, or why it cannot be now."""
+    try:
+        act()
+    except (Refused, Conflict) as refused:
+        messages.error(request, str(refused.detail))
+        return False
+    messages.success(request, str(text))
+    return True

@@ -255,6 +255,14 @@ def test_a_stream_is_its_tenants_own_and_adding_one_needs_a_fresh_owner(acme, gl
     assert not any(made.json()["secret"] in str(row) for row in rows)
     page = browse(acme.owner)
     assert "logs.example" in page.get(acme.url("settings/audit-log/streams/")).content.decode()
+    button = acme.url(f"settings/audit-log/streams/{made.json()['id']}/act/")
+    for asked, said in (
+        ("pause", "It is paused"),
+        ("test", "is on its way"),
+        ("test", "is on its way already"),
+        ("resume", "It goes on"),
+    ):
+        assert said in page.post(button, {"do": asked}, follow=True).content.decode(), asked
     typed = {"url": "https://10.0.0.1/in", "start": "now", "description": "Ours"}
     refused = page.post(acme.url("settings/audit-log/streams/new/"), typed)
     assert (refused.status_code, b"Ours" in refused.content) == (422, True)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from apps.tenants.context import require
 from apps.tenants.freshness import require_fresh
-from apps.tenants.pages import PageRequest, page, refusal_on, turl
-from apps.tenants.refusals import Conflict
+from apps.tenants.pages import PageRequest, did, page, refusal_on, turl
+from apps.tenants.refusals import Text
 
 from . import actions
 from .inputs import ReplayInput, StreamInput
 from .models import Stream
+
+# What a button does, and what is said then.
+BUTTONS: dict[str, tuple[Callable[..., object], Text]] = {
+    "test": (actions.send_test, gettext_lazy("A test is on its way; reload the page to see what came of it.")),
+    "pause": (actions.pause, gettext_lazy("It is paused; nothing is lost meanwhile.")),
+    "resume": (actions.resume, gettext_lazy("It goes on where it was.")),
+}
 
 
 def streams(request: PageRequest, tenant: str) -> HttpResponse:
@@ -68,25 +76,10 @@ def act(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
         actions.remove_stream(found, by=request.member)
         messages.success(request, _("The stream is removed."))
         return redirect(turl(request, "streams:list"))
-    try:
-        if text := _small_act(found, asked, by=request.member):
-            messages.success(request, text)
-    except Conflict as conflict:
-        messages.error(request, str(conflict.detail))
+    if asked in BUTTONS:
+        what, text = BUTTONS[asked]
+        did(request, lambda: what(found, by=request.member), text)
     return redirect(turl(request, "streams:stream", pk=pk))
-
-
-def _small_act(stream: Stream, asked: str, *, by: Any) -> str:
-    if asked == "test":
-        actions.send_test(stream, by=by)
-        return _("A test is on its way; reload the page to see what came of it.")
-    if asked == "pause":
-        actions.pause(stream, by=by)
-        return _("It is paused; nothing is lost meanwhile.")
-    if asked == "resume":
-        actions.resume(stream, by=by)
-        return _("It goes on where it was.")
-    return ""
 
 
 def _may_write(request: PageRequest) -> bool:
