@@ -112,6 +112,32 @@ class ResetInput(forms.Form):
         actions.ask_for_reset(self.cleaned_data["email"])
 
 
+class SuspensionInput(forms.Form):
+    """Why a tenant is shut out or let in again, and its address typed once more."""
+
+    typed = forms.CharField(
+        label=_("Address of the tenant"),
+        max_length=63,
+        help_text=_("Type it once more, so that it is surely this one."),
+    )
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=_("The tenant's owners get it by mail."),
+    )
+
+    def __init__(self, *args: Any, tenant: Tenant, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.tenant = tenant
+
+    def clean_typed(self) -> str:
+        typed = str(self.cleaned_data["typed"]).strip()
+        if typed != self.tenant.slug:
+            raise forms.ValidationError(_("Type the address exactly: %(slug)s") % {"slug": self.tenant.slug})
+        return typed
+
+
 class SupportInput(forms.Form):
     """Which tenant a Super Admin enters, and why."""
 

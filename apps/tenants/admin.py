@@ -1,11 +1,9 @@
-"""The Django admin as Super Admins get it: they look across tenants; writing needs entering one, which is not built yet."""
+"""The Django admin as Super Admins get it: they look across tenants. To write in one they enter it, see accounts/support.py."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 from django.http import HttpRequest
-
-from .models import Tenant
 
 
 class LookOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -22,9 +20,3 @@ class LookOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
-
-
-@admin.register(Tenant)
-class TenantAdmin(LookOnly):
-    list_display = ["name", "slug", "timezone", "is_active", "created_at"]
-    search_fields = ["name", "slug"]

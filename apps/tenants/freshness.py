@@ -32,6 +32,7 @@ DANGEROUS: dict[str, Text] = {
     "stream.add": _("Stream the audit log to an address"),
     "stream.rotate": _("Change the secret of a stream"),
     "support.enter": _("Enter a tenant as a Super Admin"),
+    "tenant.suspend": _("Suspend a tenant, or open it again"),
     "webhook.create": _("Add a webhook endpoint"),
     "webhook.move": _("Send a webhook's events to another address"),
     "webhook.rotate": _("Change a webhook's secret"),

@@ -207,7 +207,7 @@ def member_deactivated(company):
 
 @change
 def tenant_suspended(company):
-    call_command("suspend_tenant", company.slug, stdout=StringIO())
+    call_command("suspend_tenant", company.slug, reason="An exercise of the test.", stdout=StringIO())
     with as_system(company.id):
         assert Entry.objects.filter(action="tenant.suspended").count() == 1
 

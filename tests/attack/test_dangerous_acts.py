@@ -37,6 +37,7 @@ DOORS = {
     "stream.add": (("settings/audit-log/streams/new/", STREAM), ("post", "audit/streams", {"url": STREAM["url"]})),
     "stream.rotate": (("settings/audit-log/streams/{stream}/act/", {"do": "rotate"}), ("post", "audit/streams/{stream}/rotate", None)),
     "support.enter": None,  # below: it is the platform's
+    "tenant.suspend": None,  # the platform's too: test_suspension tries it
     "webhook.create": (("settings/webhooks/", HOOK), ("post", "webhooks", HOOK)),
     "webhook.move": (("settings/webhooks/{hook}/", HOOK | {"url": "https://other.example/"}), ("patch", "webhooks/{hook}", {"url": "https://other.example/"})),
     "webhook.rotate": (("settings/webhooks/{hook}/act/", {"do": "rotate"}), ("post", "webhooks/{hook}/rotate", None)),

@@ -14,8 +14,6 @@ from .people import (
     create_tenant,
     join_team,
     require_factor,
-    resume_tenant,
-    suspend_tenant,
 )
 from .privacy import erase_private_values
 from .resets import ask_for_reset, lock_for_reset, mail_reset_link
@@ -30,6 +28,7 @@ from .sessions import (
     signed_out,
 )
 from .signing import rotate_signing_key
+from .suspension import resume_tenant, suspend_tenant
 
 __all__ = [
     "Invited",

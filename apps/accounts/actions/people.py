@@ -50,22 +50,6 @@ def change_tenant(tenant: Tenant, *, name: str, timezone: str, by: Member) -> Te
 
 
 @transaction.atomic
-def suspend_tenant(tenant: Tenant) -> None:
-    """Nobody gets in from the next request on, at any door; nothing is deleted. Raises Refused where it is so already."""
-    if not Tenant.objects.filter(pk=tenant.pk, is_active=True).update(is_active=False):
-        raise Refused(_("%(name)s is suspended already.") % {"name": tenant.name})
-    record("tenant.suspended", tenant)
-
-
-@transaction.atomic
-def resume_tenant(tenant: Tenant) -> None:
-    """Its members get in again. Raises Refused where it is not suspended."""
-    if not Tenant.objects.filter(pk=tenant.pk, is_active=False).update(is_active=True):
-        raise Refused(_("%(name)s is not suspended.") % {"name": tenant.name})
-    record("tenant.resumed", tenant)
-
-
-@transaction.atomic
 def require_factor(tenant: Tenant, *, days: int | None, by: Member) -> Tenant:
     """Ask every member for a second factor in so many days, 0 for at once, or of nobody any more (None).
 
