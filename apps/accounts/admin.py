@@ -27,7 +27,7 @@ from .models import Member, SupportVisit, User
 class TenantAdmin(LookOnly):
     """Every tenant; a Super Admin may shut one out and let it in again."""
 
-    list_display = ["name", "slug", "timezone", "is_active", "created_at", "door"]
+    list_display = ["name", "slug", "is_active", "door", "timezone", "created_at"]
     list_filter = ["is_active"]
     search_fields = ["name", "slug"]
     change_form_template = "admin/accounts/tenant.html"

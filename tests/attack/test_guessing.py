@@ -225,3 +225,36 @@ def test_wrong_second_factors_in_the_browser_are_limited_logged_and_told(acme, s
     with as_system(acme.id):
         logged = list(Entry.objects.filter(action="factor.refused", target_id=acme.editor.user_id))
     assert [(entry.outcome, entry.facts) for entry in logged] == [("refused", {"kind": kind})] * 5
+
+
+def _logged(tenant, action):
+    with as_system(tenant):
+        return list(Entry.objects.filter(action=action).order_by("time"))
+
+
+def test_each_wrong_code_at_the_api_is_an_entry_until_the_limit_and_none_after(acme):
+    set_up(acme.editor.user)
+    body = {"email": acme.editor.user.email, "password": PASSWORD, "tenant": acme.slug}
+    assert APIClient().post("/api/v1/auth/token", body).json()["code"] == "otp_required"
+    assert _logged(acme.id, "factor.refused") == []  # no code at all is no guess
+    for number, code in enumerate(["000000", "AAAA-BBBB-CCCC"], 1):
+        assert APIClient().post("/api/v1/auth/token", body | {"otp": code}).json()["code"] == "otp_wrong"
+        assert len(_logged(acme.id, "factor.refused")) == number
+    answers = [APIClient().post("/api/v1/auth/token", body | {"otp": "000000"}).status_code for _n in range(6)]
+    assert answers == [401] * 3 + [429] * 3
+    assert len(_logged(acme.id, "factor.refused")) == 5
+
+
+@DOORS
+def test_each_failed_sign_in_is_an_entry_until_the_limit_and_none_after(acme, door):
+    before = len(_logged(PLATFORM_TENANT_ID, "session.refused"))
+    for _number in range(9):
+        door(acme.editor, "wrong horse")
+    assert len(_logged(PLATFORM_TENANT_ID, "session.refused")) == before + 5
+
+
+def test_a_wrong_password_where_it_is_asked_again_is_an_entry_too(acme, browse):
+    before, page = len(_logged(PLATFORM_TENANT_ID, "session.refused")), browse(acme.editor)
+    answers = [page.post("/account/reauthenticate/", {"password": "wrong horse"}).status_code for _number in range(8)]
+    assert (answers[0], answers[-1]) == (200, 429)
+    assert len(_logged(PLATFORM_TENANT_ID, "session.refused")) == before + answers.count(200)
