@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from uuid import uuid4
 
+import pytest
+from django.test import Client
+
+from apps.accounts import actions
+from apps.accounts.models import User
+from tests.cast import PASSWORD
 from tests.models import ModelServer
 
 
@@ -13,3 +19,19 @@ def model(settings):
     settings.AI_URL, settings.AI_MODEL, settings.AI_PRICE = server.url, "small-1", "1/2"
     yield server
     server.end()
+
+
+@pytest.fixture
+def admin(_real_database: None) -> User:
+    user = actions.create_person(email=f"admin-{uuid4().hex[:8]}@orkestra.example", name="Ada Root", password=PASSWORD)
+    User.objects.filter(pk=user.pk).update(is_platform_admin=True)
+    return User.objects.get(pk=user.pk)
+
+
+@pytest.fixture
+def browser(admin: User) -> Client:
+    """Signed in through the form, so that the sign-in is fresh."""
+    client = Client()
+    answer = client.post("/account/login/", {"login": admin.email, "password": PASSWORD})
+    assert answer.status_code == 302
+    return client

@@ -11,7 +11,9 @@ from apps.accounts import actions as people
 from apps.accounts.models import Member, User
 from apps.accounts.sso import actions
 from apps.accounts.sso.models import SsoConnection, SsoIdentity
+from apps.comms.models import OutboxMessage
 from apps.tenants.context import NOBODY, as_system, tenant_context
+from apps.tenants.models import PLATFORM_TENANT_ID
 from tests import database, identity_provider
 from tests.api.test_people import link_of
 from tests.api.test_quotas import limit, used
@@ -65,6 +67,26 @@ def test_a_member_says_that_it_is_them_before_the_first_sign_in_and_never_again(
     assert come(other, acme_idp, idp, "s-1", email="x@elsewhere.example")["Location"] == acme.url()
     assert other.get(acme.url()).status_code == 200
     assert [entry.facts["amr"] for entry in acts(acme, "session.opened")] == ["fed", "fed"]
+
+
+def test_a_person_whose_account_a_provider_opens_from_now_on_is_told_by_mail_once(acme, acme_idp, idp):
+    def told(user):
+        with as_system(PLATFORM_TENANT_ID):
+            return list(OutboxMessage.objects.filter(user_id=user.pk, template="account/mail/notice"))
+
+    asked = Client()
+    come(asked, acme_idp, idp, "s-1", **known_as(acme.editor))
+    assert told(acme.editor.user) == []  # nothing has changed until they said that it is them
+    asked.post("/account/sso/link/")
+    come(Client(), acme_idp, idp, "s-1")
+    (mail,) = told(acme.editor.user)
+    assert mail.to == acme.editor.email
+    assert f"the identity provider of {acme.tenant.name} signs you in there" in mail.body
+    assert "/account/sessions/" in mail.body
+    with acting_as(acme.owner):
+        actions.unlink(SsoIdentity.objects.get(connection=acme_idp), by=acme.owner)
+    linked(Client(), acme_idp, idp, acme.editor, "s-2")
+    assert len(told(acme.editor.user)) == 2
 
 
 def test_somebody_new_of_a_proven_domain_joins_with_the_default_role(client_of, acme, acme_idp, idp):

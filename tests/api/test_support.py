@@ -4,41 +4,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
-import pytest
 import time_machine
 from django.conf import settings
 from django.test import Client
 
-from apps.accounts import actions
 from apps.accounts.models import SupportVisit, User
 from apps.approvals.models import Assignment
 from apps.audit.models import Entry
 from apps.comms.models import OutboxMessage
 from apps.tenants import clock
 from apps.tenants.context import as_system
-from tests.cast import PASSWORD
 from tests.forms import published, step
 
 REASON = "Ticket 4711: the form does not publish."
 ENTER = "/admin/accounts/supportvisit/add/"
-
-
-@pytest.fixture
-def admin(_real_database: None) -> User:
-    user = actions.create_person(email=f"admin-{uuid4().hex[:8]}@orkestra.example", name="Ada Root", password=PASSWORD)
-    User.objects.filter(pk=user.pk).update(is_platform_admin=True)
-    return User.objects.get(pk=user.pk)
-
-
-@pytest.fixture
-def browser(admin: User) -> Client:
-    """Signed in through the form, so that the sign-in is fresh."""
-    client = Client()
-    answer = client.post("/account/login/", {"login": admin.email, "password": PASSWORD})
-    assert answer.status_code == 302
-    return client
 
 
 def enter(browser: Client, company: Any, reason: str = REASON) -> Any:

@@ -13,7 +13,6 @@ from apps.audit.models import Entry
 from apps.comms.models import OutboxMessage
 from apps.tenants.context import as_system
 from apps.tenants.models import PLATFORM_TENANT_ID
-from tests.api.test_support import admin, browser  # noqa: F401  fixtures
 from tests.cast import PASSWORD, acting_as
 from tests.forms import published, step
 
@@ -24,7 +23,7 @@ def place(tenant):
     return f"/admin/tenants/tenant/{tenant}/suspension/"
 
 
-def press(browser, company, **more):  # noqa: F811
+def press(browser, company, **more):
     return browser.post(place(company.id), {"typed": company.slug, "reason": REASON} | more)
 
 
@@ -45,7 +44,7 @@ def doors(api, acme):
     )
 
 
-def test_a_suspended_tenant_is_shut_at_the_next_request_and_open_again_at_the_next(browser, admin, acme, globex, doors):  # noqa: F811
+def test_a_suspended_tenant_is_shut_at_the_next_request_and_open_again_at_the_next(browser, admin, acme, globex, doors):
     assert doors() == (200, 200, 200, 200)
     asked = browser.get(place(acme.id)).content.decode()
     assert "4 active members" in asked
@@ -79,7 +78,7 @@ def test_a_suspended_tenant_is_shut_at_the_next_request_and_open_again_at_the_ne
 )
 def test_without_a_reason_or_with_another_address_nothing_happens_and_nothing_typed_is_lost(
     browser, acme, doors, sent, said
-):  # noqa: F811
+):
     answer = press(browser, acme, **sent)
     assert answer.status_code == 422
     assert said in answer.content.decode()
@@ -87,7 +86,7 @@ def test_without_a_reason_or_with_another_address_nothing_happens_and_nothing_ty
     assert doors() == (200, 200, 200, 200)
 
 
-def test_nobody_else_and_nobody_whose_sign_in_is_old_does_it(browser, acme, browse, doors):  # noqa: F811
+def test_nobody_else_and_nobody_whose_sign_in_is_old_does_it(browser, acme, browse, doors):
     assert press(browse(acme.owner), acme).status_code == 404
     assert browser.get(place(PLATFORM_TENANT_ID)).status_code == 404
     session = browser.session
