@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 
 from apps.accounts import api as accounts
 from apps.ai import api as ai
+from apps.approvals import api as approvals
 from apps.audit import api as audit
 from apps.billing import api as billing
 from apps.comms import api as comms
@@ -13,7 +14,7 @@ from apps.forms import api as forms
 from apps.operations.streams import api as streams
 from apps.trust import api as trust
 
-ROOMS = (accounts, ai, billing, comms, audit, streams, forms, trust)
+ROOMS = (accounts, ai, billing, comms, audit, streams, forms, approvals, trust)
 router = SimpleRouter(trailing_slash=False)
 for room in ROOMS:
     for prefix, viewset, basename in room.routes:

@@ -25,6 +25,7 @@ urlpatterns = [
     path("t/<slug:tenant>/", include("apps.trust.urls")),
     path("t/<slug:tenant>/", include("apps.ai.urls")),
     path("t/<slug:tenant>/", include("apps.forms.urls")),
+    path("t/<slug:tenant>/", include("apps.approvals.urls")),
     path("t/<slug:tenant>/", include("apps.accounts.urls")),
     path("t/<slug:tenant>/", include("apps.billing.urls")),
     path("t/<slug:tenant>/", include("apps.flags.urls")),

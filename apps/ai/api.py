@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.approvals.models import Assignment
+from apps.approvals.models import Assignment, asked_about
 from apps.tenants import clock
 from apps.tenants.api import ApiRequest, CheckedSerializer, ReadOnlyTenantViewSet
 
@@ -121,7 +121,7 @@ class EventViewSet(ReadOnlyTenantViewSet[UsageEvent]):
 def task_of(request: Any, pk: UUID) -> Assignment:
     """A task of this person, open or not; 404 for anybody else's."""
     member = request._request.member
-    return get_object_or_404(Assignment.objects.of(member).with_case(), pk=pk)
+    return get_object_or_404(Assignment.objects.seen_by(member).with_case(), pk=pk)
 
 
 class TaskSummaryView(APIView):
@@ -150,8 +150,7 @@ class SummaryAnswerView(APIView):
     def post(self, request: ApiRequest, pk: UUID) -> Response:
         """Say what became of a summary on a task of mine; the first answer stands."""
         member = request._request.member  # type: ignore[attr-defined]
-        mine = Assignment.objects.of(member).values("step__case__subject_id")
-        rows = Summary.objects.filter(submission__in=mine).select_related("submission")
+        rows = Summary.objects.filter(submission__in=asked_about(member)).select_related("submission")
         actions.answer(get_object_or_404(rows, pk=pk), by=member, **AnswerSerializer.checked(request))
         return Response(status=204)
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.approvals.models import Assignment, AssignmentState
 from apps.forms.models import Submission
 from apps.tenants import clock
-from apps.tenants.context import TenantContext, as_system, tenant_context
+from apps.tenants.context import TenantContext, as_system, current, tenant_context
 from apps.tenants.slots import Dependency, Heartbeat, Probe, SettingsPage, TaskPanel, UsageMeter, slots
 
 from . import probes, reach
@@ -41,7 +41,7 @@ def summary_panel(request: HttpRequest, assignment: Assignment, submission: Subm
     now = state()
     found = Summary.objects.filter(submission=submission).select_related("revision").order_by("-asked_at").first()
     is_open = assignment.state == AssignmentState.OPEN
-    said = Reaction.objects.filter(summary=found, person=assignment.person_id).first() if found else None
+    said = Reaction.objects.filter(summary=found, person=current().member).first() if found else None
     is_stale = found is not None and found.revision_id != submission.current_revision_id
     return {
         "assignment": assignment,

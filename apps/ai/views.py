@@ -99,7 +99,7 @@ def summary(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     require("tasks.decide")
-    assignment = get_object_or_404(Assignment.objects.of(request.member).with_case(), pk=pk)
+    assignment = get_object_or_404(Assignment.objects.seen_by(request.member).with_case(), pk=pk)
     typed = DecisionInput(initial={name: request.POST.get(name, "") for name in ("verdict", "reason")})
     try:
         _act(request, assignment)

@@ -9,9 +9,12 @@ class ApprovalsConfig(AppConfig):
         from apps.audit.catalogue import register
         from apps.tenants.slots import slots
 
-        from .actions.leaving import LEAVING
+        from . import panels
+        from .actions import leaving, standing_in
         from .audit_actions import ACTIONS, LOGGED
 
         register(ACTIONS)
         slots.logged.fill(LOGGED)
-        slots.leaving.add(LEAVING)
+        slots.leaving.add(leaving.LEAVING)
+        slots.leaving.add(standing_in.LEAVING)
+        panels.fill_slots()

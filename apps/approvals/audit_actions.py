@@ -48,10 +48,21 @@ ACTIONS = {
         sentence=_("The step “{step}” of {about} is approved"),
     ),
     "step.rejected": Act(_("Rejected a step"), _("The step cannot be approved any more."), ("step",)),
+    "delegation.created": Act(
+        _("Named a stand-in"),
+        _("A member may decide in another's place for a time."),
+        ("person", "stand_in", "from", "until"),
+        sentence=_("{who} named somebody who may decide in another's place, from {from} until {until}"),
+    ),
+    "delegation.ended": Act(
+        _("Ended a stand-in"),
+        _("A member may not decide in another's place any more, before the time set for it."),
+        ("person", "stand_in", "why"),
+    ),
     "submission.decided": Act(
         _("Decided"),
-        _("One person's verdict on exactly the revision they saw."),
-        ("verdict", "step", "revision", "sha256"),
+        _("One person's verdict on exactly the revision they saw, for themselves or in another's place."),
+        ("verdict", "step", "revision", "sha256", "on_behalf_of"),
         variants={
             "verdict=approve": _("{who} approved the step “{step}” of {about}"),
             "verdict=reject": _("{who} rejected the step “{step}” of {about}"),
@@ -70,6 +81,13 @@ LOGGED = (
         ("submission.decided",),
         "decision",
         "id",
-        {"verdict": "verdict", "revision": "revision", "sha256": "subject_sha256"},
+        {"verdict": "verdict", "revision": "revision", "sha256": "subject_sha256", "on_behalf_of": "on_behalf_of_id"},
+    ),
+    Logged(
+        "approvals.Delegation",
+        ("delegation.created",),
+        "delegation",
+        "id",
+        {"person": "person_id", "stand_in": "stand_in_id", "from": "starts_at", "until": "ends_at"},
     ),
 )

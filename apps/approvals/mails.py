@@ -15,7 +15,7 @@ from apps.tenants.context import current_tenant
 from apps.tenants.models import Tenant
 from apps.tenants.refusals import Text
 
-from .models import Assignment, Case, CaseState, CaseStep, Decision
+from .models import Assignment, Case, CaseState, CaseStep, Decision, Delegation
 
 # What the end of a case is called towards somebody outside, who asked for no approval.
 OUTSIDE: dict[str, Text] = {
@@ -31,21 +31,19 @@ def subject_of(case: Case) -> Target:
 
 
 def task_waits(case: Case, step: CaseStep, assignment: Assignment) -> None:
-    """To the person who is asked."""
+    """To the person who is asked, and to whoever stands in for them."""
     person = assignment.person
     due = ""
     if step.due_at:
         zone = person.tenant.timezone
         due = f"{date_format(step.due_at.astimezone(ZoneInfo(zone)), 'DATETIME_FORMAT')} ({zone})"
-    _send(
-        case,
-        person,
-        "task_waits",
-        f"task:{assignment.pk}",
-        f"tasks/{assignment.pk}/",
-        step=step.name,
-        due=due,
-    )
+    page = f"tasks/{assignment.pk}/"
+    _send(case, person, "task_waits", f"task:{assignment.pk}", page, step=step.name, due=due, whom="")
+    waiting = Assignment.objects.filter(pk=assignment.pk)
+    for row in Delegation.objects.running().filter(person=person).select_related("stand_in__user"):
+        if waiting.waiting_for(row.stand_in_id).exists():
+            dedupe = f"task:{assignment.pk}:{row.stand_in_id}"
+            _send(case, row.stand_in, "task_waits", dedupe, page, step=step.name, due=due, whom=person.name)
 
 
 def case_decided(case: Case) -> None:
@@ -74,6 +72,33 @@ def path_is_stuck(case: Case, step: CaseStep, owners: list[Member]) -> None:
     """To the tenant's owners, who can put people where they are missing."""
     for owner in owners:
         _send(case, owner, "stuck", f"stuck:{step.pk}:{owner.pk}", _page(case), step=step.name, reason=step.reason)
+
+
+def stand_in_named(made: Delegation, by: Member) -> None:
+    """To the stand-in, and to whom it is for where an owner did it."""
+    _send_about(made, made.stand_in, by, "stand_in_named", "tasks/")
+    if by.pk != made.person_id:
+        _send_about(made, made.person, by, "stand_in_set", "stand-in/")
+
+
+def stand_in_ended(made: Delegation, by: Member) -> None:
+    """To both, but not to who ended it."""
+    for one in (made.stand_in, made.person):
+        if one.pk != by.pk and one.can_act:
+            _send_about(made, one, by, "stand_in_ended", "stand-in/")
+
+
+def _send_about(made: Delegation, to: Member, by: Member, template: str, page: str) -> None:
+    tenant = Tenant.objects.get(pk=current_tenant())
+    zone = ZoneInfo(tenant.timezone)
+    first, last = (date_format(one.astimezone(zone), "DATETIME_FORMAT") for one in (made.starts_at, made.last))
+    context = {
+        "name": to.name, "person": made.person.name, "stand_in": made.stand_in.name, "by": by.name, "note": made.note,
+        "tenant": tenant.name, "from": first, "until": f"{last} ({tenant.timezone})",
+        "link": f"{settings.PUBLIC_URL}/t/{tenant.slug}/{page}",
+    }  # fmt: skip
+    dedupe = f"{template}:{made.pk}:{to.pk}"
+    queue_mail(to=to.email, template=f"approvals/mail/{template}", context=context, dedupe=dedupe, user_id=to.user_id)
 
 
 def _send_outside(case: Case, template: str, dedupe: str, **more: object) -> None:

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from django.db import models
+from django.db.models import Exists, OuterRef, Q, Value
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import Member
+from apps.accounts.rules import MATRIX
 from apps.tenants import clock
-from apps.tenants.fields import OrderedJSON
+from apps.tenants.fields import IsAnyOf, OrderedJSON
 from apps.tenants.models import Access, TenantForeignKey, TenantManager, TenantModel, TenantQuerySet
 
 from .rules.definition import Step, read_path
+
+DECIDING_ROLES = tuple(role for role, held in MATRIX.items() if "tasks.decide" in held)
+
+
+def who_decide() -> Any:
+    """Active people whose role decides."""
+    return Member.objects.people().filter(role__in=DECIDING_ROLES)
 
 
 class CaseState(models.TextChoices):
@@ -143,10 +154,112 @@ class CaseStep(TenantModel):
         return self.key
 
 
+class DelegationQuerySet(TenantQuerySet["Delegation"]):
+    def running(self) -> Self:
+        """In force at this moment: begun, neither over nor ended, between two who decide here."""
+        now = clock.now()
+        rows = self.filter(starts_at__lte=now, ends_at__gt=now, ended_at=None)
+        return rows.filter(person__in=who_decide(), stand_in__in=who_decide())
+
+    def alive(self) -> Self:
+        """In force, or still to come."""
+        return self.filter(ended_at=None, ends_at__gt=clock.now())
+
+    def over(self) -> Self:
+        """Ended or run out, the newest first."""
+        return self.filter(Q(ended_at__isnull=False) | Q(ends_at__lte=clock.now())).order_by("-starts_at", "-id")
+
+    def concerning(self, member: Member) -> Self:
+        """From this member and for them."""
+        return self.filter(Q(person=member) | Q(stand_in=member))
+
+    def visible_to(self, member: Member, *, everything: bool) -> Self:
+        """One's own, from both sides; all, for whom looks after members."""
+        return self if everything else self.concerning(member)
+
+    def with_people(self) -> Self:
+        return self.select_related("person__user", "stand_in__user", "created_by__user")
+
+
+DelegationManager = TenantManager.from_queryset(DelegationQuerySet)
+
+
+class Delegation(TenantModel):
+    """`stand_in` may decide in the place of `person` from `starts_at` until before `ends_at`, or until it was ended."""
+
+    audit_type: ClassVar[str] = "delegation"
+
+    person = TenantForeignKey(Member, models.PROTECT, related_name="+")
+    stand_in = TenantForeignKey(Member, models.PROTECT, related_name="+")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    note = models.CharField(max_length=300, blank=True)
+    created_by = TenantForeignKey(Member, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    ended_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[DelegationManager] = DelegationManager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=models.F("starts_at")) & ~Q(person=models.F("stand_in")),
+                name="approvals_delegation_period",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "stand_in", "ends_at"], name="approvals_delegation_to"),
+            models.Index(fields=["tenant", "person", "ends_at"], name="approvals_delegation_from"),
+        ]
+
+    @property
+    def is_over(self) -> bool:
+        return self.ended_at is not None or self.ends_at <= clock.now()
+
+    @property
+    def is_running(self) -> bool:
+        return not self.is_over and self.starts_at <= clock.now()
+
+    @property
+    def last(self) -> datetime:
+        """The last second that it covers, as a person says it: 23:59 and not the midnight after."""
+        return self.ends_at - timedelta(seconds=1)
+
+
 class AssignmentQuerySet(TenantQuerySet["Assignment"]):
     def of(self, member: Member) -> Self:
         """What this member was ever asked."""
         return self.filter(person_id=member.pk)
+
+    def covered_by(self, member: Member) -> Self:
+        """What others are asked for whom the member stands in now; not of steps that had closed before that began."""
+        running = Delegation.objects.running().filter(stand_in=member)
+        before = Coalesce(OuterRef("step__closed_at"), Value(clock.now()))
+        began = running.filter(person=OuterRef("person"), starts_at__lte=before)
+        return self.filter(IsAnyOf("person_id", running.values("person_id"))).filter(Exists(began))
+
+    def decided_by(self, member: Member) -> Self:
+        """What the member has decided, in whose place ever."""
+        return self.filter(IsAnyOf("pk", Decision.objects.filter(person=member).values("assignment_id")))
+
+    def seen_by(self, member: Member) -> Self:
+        """What the member may read: what they were asked, what they decided, and what they stand in for."""
+        found = [rows.values("pk") for rows in (self.of(member), self.covered_by(member), self.decided_by(member))]
+        return self.filter(pk__in=found[0].union(*found[1:]))
+
+    def waiting_for(self, member: UUID) -> Self:
+        """What the member may decide now, for themselves and, by the rule of `may_take`, for others; the oldest first."""
+        running = Delegation.objects.running().filter(stand_in=member)
+        voices = Member.objects.filter(Q(pk=member) | Q(pk__in=running.values("person_id")))
+        in_case = Decision.objects.filter(
+            step__case=OuterRef("step__case"), step__round=OuterRef("step__case__round"), person=member
+        )
+        barred = Exists(Assignment.objects.filter(step=OuterRef("step"), person=member)) | Exists(
+            in_case.filter(Q(on_behalf_of=None) | ~Q(on_behalf_of=OuterRef("person")))
+        )
+        sent = Q(step__case__requester=member) | Q(step__case__requester=models.F("person"))
+        rows = self.filter(IsAnyOf("person_id", voices.values("pk"))).waiting()
+        return rows.filter(Q(person=member) | (~barred & ~Q(sent, step__case__requester__isnull=False)))
 
     def waiting(self) -> Self:
         """What waits for an answer, the oldest first."""
@@ -177,7 +290,10 @@ class Assignment(TenantModel):
 
 
 class Decision(TenantModel):
-    """What one person said, about exactly the revision they saw; nobody can change it afterwards."""
+    """What one person said, about exactly the revision they saw; nobody can change it afterwards.
+
+    `on_behalf_of` is whose voice it was, where that was not their own; no voice speaks twice in a step, and no person.
+    """
 
     access: ClassVar[Access] = Access.APPEND
     audit_type: ClassVar[str] = "decision"
@@ -185,6 +301,7 @@ class Decision(TenantModel):
     step = TenantForeignKey(CaseStep, models.PROTECT, related_name="decisions")
     assignment = TenantForeignKey(Assignment, models.PROTECT, related_name="decisions")
     person = TenantForeignKey(Member, models.PROTECT, related_name="decisions")
+    on_behalf_of = TenantForeignKey(Member, models.PROTECT, null=True, related_name="+")
     verdict = models.CharField(max_length=16, choices=Verdict.choices)
     reason = models.TextField(blank=True)
     revision = models.UUIDField()
@@ -192,19 +309,35 @@ class Decision(TenantModel):
     decided_at = models.DateTimeField(default=clock.now)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["tenant", "step", "person"], name="approvals_decided_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "step", "person"], name="approvals_decided_once"),
+            models.UniqueConstraint(fields=["tenant", "step", "on_behalf_of"], name="approvals_decided_for_once"),
+            models.UniqueConstraint(fields=["tenant", "assignment"], name="approvals_seat_once"),
+        ]
+
+    @property
+    def who(self) -> str:
+        """`Grace Hopper`, or `Grace Hopper for Ada Lovelace`."""
+        if self.on_behalf_of is None:
+            return self.person.name
+        return _("%(who)s for %(whom)s") % {"who": self.person.name, "whom": self.on_behalf_of.name}
 
 
 def deciders_of(case: Case, keys: Iterable[str]) -> set[UUID]:
-    """Who decided on these steps in the round that runs."""
+    """Who decided on these steps in the round that runs: whoever spoke, and whoever's voice it was."""
     rows = Decision.objects.filter(step__case_id=case.pk, step__round=case.round, step__key__in=list(keys))
-    return set(rows.values_list("person_id", flat=True))
+    return {one for pair in rows.values_list("person_id", "on_behalf_of_id") for one in pair if one is not None}
 
 
 def asked_about(member: Member) -> models.QuerySet[Any]:
-    """Ids of the subjects that this member was asked to decide on."""
-    rows: models.QuerySet[Any] = Assignment.objects.of(member).values("step__case__subject_id")
-    return rows
+    """Ids of the subjects that this member was asked to decide on, themselves or in whose place they stand in now."""
+    rows = Assignment.objects
+    found = [
+        one.values("step__case__subject_id")
+        for one in (rows.of(member), rows.covered_by(member), rows.decided_by(member))
+    ]
+    subjects: models.QuerySet[Any] = found[0].union(*found[1:])
+    return subjects
 
 
 def case_of(subject: UUID) -> Case | None:

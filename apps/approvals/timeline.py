@@ -43,7 +43,12 @@ class Stop:
 def route_of(case: Case) -> list[Stop]:
     """Every step of the path in order: what has happened in this round, and what may come."""
     rows = CaseStep.objects.filter(case=case, round=case.round)
-    made = {row.key: row for row in rows.prefetch_related("decisions__person__user", "assignments__person__user")}
+    made = {
+        row.key: row
+        for row in rows.prefetch_related(
+            "decisions__person__user", "decisions__on_behalf_of__user", "assignments__person__user"
+        )
+    }
     return [
         _stop(made[step.key])
         if step.key in made
@@ -55,7 +60,9 @@ def route_of(case: Case) -> list[Stop]:
 def earlier_rounds(case: Case) -> list[Stop]:
     """Steps of rounds before a correction that somebody decided on."""
     rows = CaseStep.objects.filter(case=case, round__lt=case.round, decisions__isnull=False).distinct()
-    rows = rows.prefetch_related("decisions__person__user", "assignments__person__user")
+    rows = rows.prefetch_related(
+        "decisions__person__user", "decisions__on_behalf_of__user", "assignments__person__user"
+    )
     return [_stop(row) for row in rows.order_by("round", "order")]
 
 
@@ -78,7 +85,7 @@ def _stop(row: CaseStep) -> Stop:
 
 def _said(row: Decision) -> Said:
     words = {"approve": _("approved"), "reject": _("rejected"), "send_back": _("sent back")}
-    return Said(row.person.name, row.verdict, words[row.verdict], row.reason, row.decided_at)
+    return Said(row.who, row.verdict, words[row.verdict], row.reason, row.decided_at)
 
 
 def quorum_words(kind: str, n: int, eligible: int) -> str:

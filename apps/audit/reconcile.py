@@ -136,7 +136,8 @@ def last_reconciliation() -> Reconciled | None:
 def _untold(logged: Logged) -> Missing | None:
     """Rows that no entry tells of as they are."""
     same = [f"told.id = kept.{_column(logged, logged.column)}::text"] if logged.column else []
-    same += [f"told.facts ->> '{fact}' = kept.{_column(logged, column)}::text" for fact, column in logged.facts.items()]
+    facts = logged.facts.items()
+    same += [f"told.facts ->> '{fact}' IS NOT DISTINCT FROM kept.{_column(logged, at)}::text" for fact, at in facts]
     return _missing(UNLOGGED, logged, UNTOLD, " AND ".join(same))
 
 

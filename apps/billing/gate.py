@@ -24,6 +24,7 @@ EXEMPT: dict[str, str] = {
     r"/t/[^/]+/settings/audit-log/exports/\Z": "Taking the log out stays open.",
     r"/t/[^/]+/forms/[^/]+/preview/\Z": "It computes and writes nothing.",
     r"/t/[^/]+/settings/api-keys/[^/]+/\Z": "Ending a key takes access away.",
+    r"/t/[^/]+/stand-in/[^/]+/end/\Z": "Ending it takes power away.",
     r"/t/[^/]+/settings/data/\Z": "Taking one's data out stays open.",
     r"/t/[^/]+/(forms|submissions)/[^/]+/(delete|discard)/\Z": "Deleting stays open.",
     r"/t/[^/]+/settings/billing/": "Paying is how the lock ends.",

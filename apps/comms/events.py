@@ -13,6 +13,8 @@ EVENTS: dict[str, Text] = {
     "submission.rejected": _("A submission was rejected in the end"),
     "submission.withdrawn": _("A submission was taken back"),
     "decision.made": _("Somebody decided on a step"),
+    "delegation.created": _("A member may decide in another's place"),
+    "delegation.ended": _("That ended before its time"),
     "audit.checkpoint": _("The signed head of the audit log, once a day"),
 }
 TEST_EVENT = "webhook.test"

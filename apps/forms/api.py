@@ -257,15 +257,19 @@ class TaskViewSet(ReadOnlyTenantViewSet[Assignment]):
 
     @extend_schema(parameters=TASK_FILTERS)
     def list(self, request: Any, *args: Any, **kwargs: Any) -> Response:
-        """Tasks assigned to me, the open ones unless `state` says otherwise."""
+        """Tasks of mine and of whom I stand in for, the open ones unless `state` says otherwise."""
         return super().list(request, *args, **kwargs)
 
     def rows(self) -> Any:
-        rows = Assignment.objects.of(self.request.member).with_case()
         if self.action != "list":
-            return rows
+            return Assignment.objects.seen_by(self.request.member).with_case()
         query = self.request.query_params
-        rows = rows.filter(state=query.get("state") or AssignmentState.OPEN)
+        state = query.get("state") or AssignmentState.OPEN
+        rows = Assignment.objects.with_case()
+        if state == AssignmentState.OPEN:
+            rows = rows.waiting_for(self.request.member.pk)
+        else:
+            rows = rows.seen_by(self.request.member).filter(state=state)
         for name, column in (("submission", "step__case__subject_id"), ("form", "step__case__collection_id")):
             if value := query.get(name):
                 rows = rows.filter(**{column: _id(value)})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.accounts.models import Member, Team, TeamMember
-from apps.approvals.models import CaseStep, Decision
+from apps.approvals.models import CaseStep, Decision, Delegation
 
 from .models import Attachment, Form, FormVersion, Grant, Revision, Submission
 
@@ -89,7 +89,24 @@ TABLES: tuple[Table, ...] = (
     Table(
         "decisions",
         lambda: Decision.objects.all(),
-        _columns("id", "step_id", "person_id", "verdict", "reason", "revision", "subject_sha256", "decided_at"),
+        _columns(
+            "id",
+            "step_id",
+            "person_id",
+            "on_behalf_of_id",
+            "verdict",
+            "reason",
+            "revision",
+            "subject_sha256",
+            "decided_at",
+        ),
+    ),
+    Table(
+        "delegations",
+        lambda: Delegation.objects.all(),
+        _columns(
+            "id", "person_id", "stand_in_id", "starts_at", "ends_at", "note", "created_by_id", "created_at", "ended_at"
+        ),
     ),
     Table(
         "attachments",

@@ -46,11 +46,11 @@ def fill_slots() -> None:
 def waiting() -> int:
     """How many tasks wait for the person of this request."""
     member = current().member
-    return Assignment.objects.filter(person_id=member).waiting().count() if member else 0
+    return Assignment.objects.waiting_for(member).count() if member else 0
 
 
 def tasks_panel(request: HttpRequest) -> Mapping[str, Any]:
-    rows = Assignment.objects.of(request.member).waiting().with_case()  # type: ignore[attr-defined]
+    rows = Assignment.objects.waiting_for(request.member.pk).with_case()  # type: ignore[attr-defined]
     return {"tasks": list(rows[:SHOWN])}
 
 

@@ -159,6 +159,9 @@ class TaskSerializer(serializers.ModelSerializer[Assignment]):
     form = serializers.UUIDField(source="step.case.collection_id")
     reference = serializers.CharField(source="step.case.reference")
     title = serializers.CharField(source="step.case.title")
+    person = serializers.UUIDField(
+        source="person_id", help_text="whose voice it is: one's own, or of whom one stands in for"
+    )
     step = serializers.CharField(source="step.name")
     quorum = serializers.JSONField(source="step.quorum")
     due_at = serializers.DateTimeField(source="step.due_at", allow_null=True)
@@ -167,7 +170,7 @@ class TaskSerializer(serializers.ModelSerializer[Assignment]):
     class Meta:
         model = Assignment
         fields = [
-            "id", "submission", "revision", "form", "reference", "title", "step", "quorum", "state", "due_at",
+            "id", "submission", "revision", "form", "reference", "title", "person", "step", "quorum", "state", "due_at",
             "opened_at",
         ]  # fmt: skip
 
@@ -181,7 +184,22 @@ class DecisionInputSerializer(CheckedSerializer):
 class DecisionSerializer(serializers.ModelSerializer[Decision]):
     submission = serializers.UUIDField(source="step.case.subject_id")
     task = serializers.UUIDField(source="assignment_id")
+    person = serializers.UUIDField(source="person_id")
+    on_behalf_of = serializers.UUIDField(
+        source="on_behalf_of_id", allow_null=True, help_text="whose voice it was, if not theirs"
+    )
 
     class Meta:
         model = Decision
-        fields = ["id", "task", "submission", "verdict", "reason", "revision", "subject_sha256", "decided_at"]
+        fields = [
+            "id",
+            "task",
+            "submission",
+            "person",
+            "on_behalf_of",
+            "verdict",
+            "reason",
+            "revision",
+            "subject_sha256",
+            "decided_at",
+        ]

@@ -18,6 +18,7 @@ SHOWN = frozenset({"otp", "kba", "hwk", "mfa"})
 DANGEROUS: dict[str, Text] = {
     "api_key.create": _("Make an API key"),
     "billing.change": _("Change what is bought"),
+    "delegation.create": _("Let a member decide in another's place"),
     "export.ask": _("Take all data out"),
     "factor.change": _("Set up or give up a second factor, or make recovery codes"),
     "factor.require": _("Say whether members need a second factor"),

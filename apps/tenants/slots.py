@@ -252,13 +252,18 @@ def _no_ties(team: Any, member: Any) -> list[Tie]:
     return []
 
 
+def _nothing_ends(member: Any, by: Any) -> None:
+    """Where a room has nothing that ends with a member."""
+
+
 @dataclass(frozen=True)
 class Leaving:
     """What a room knows of a member who leaves: their ties there, and how one goes over to an heir.
 
     `team_ties(team, member)` tells what would hang in the air once the member is out of the team.
 
-    `settle(tie, member, heir, by)` runs in the transaction of the act, and raises Refused naming who cannot take it.
+    `settle(tie, member, heir, by)` runs in the transaction of the act, and raises Refused naming who cannot take it;
+    `end(member, by)` follows, for what ends with them and goes over to nobody.
     """
 
     key: str
@@ -266,6 +271,7 @@ class Leaving:
     settle: Callable[[Tie, Any, Any, Any], None]
     order: int = 100
     team_ties: Callable[[Any, Any], list[Tie]] = _no_ties
+    end: Callable[[Any, Any], None] = _nothing_ends
 
 
 class Slot(Generic[T]):

@@ -5,6 +5,7 @@ Cases are made by schemathesis from the OpenAPI document, with a fixed seed; ids
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -24,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
 
 from apps.accounts.models import Member, Team
 from apps.accounts.tokens import issue_access
-from apps.approvals.models import Assignment
+from apps.approvals.models import Assignment, Delegation
 from apps.audit.models import Entry
 from apps.forms.models import Form, Submission
 from apps.tenants import clock
@@ -37,6 +38,7 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 # A part of the path -> rows whose ids it takes.
 REAL: dict[str, Any] = {
     "forms": Form, "submissions": Submission, "tasks": Assignment, "members": Member, "teams": Team, "entries": Entry,
+    "delegations": Delegation,
 }  # fmt: skip
 
 
@@ -76,6 +78,9 @@ def at_work(api: Any, company: Company) -> Member:
     sent = api.as_(company.editor).post(f"/api/v1/forms/{form}/submissions", {"data": {"item": "A", "total": 3}})
     assert sent.status_code == 201
     company.team("Plant 2", company.editor)
+    until = (clock.now() + timedelta(days=3)).isoformat()
+    named = api.as_(company.owner).post("/api/v1/delegations", {"stand_in": str(company.editor.pk), "ends_at": until})
+    assert named.status_code == 201
     return company.owner
 
 

@@ -69,7 +69,7 @@ def busy(acme, api):
 ATTACKS = {
     "a decision is put in": (
         "INSERT INTO approvals_decision SELECT (d).* FROM (SELECT jsonb_populate_record(d, jsonb_build_object("
-        "'id', %(fresh)s::text, 'person_id', gen_random_uuid())) AS d FROM approvals_decision d WHERE tenant_id = %(tenant)s) x",
+        "'id', %(fresh)s::text, 'person_id', gen_random_uuid(), 'assignment_id', gen_random_uuid())) AS d FROM approvals_decision d WHERE tenant_id = %(tenant)s) x",
         "approvals.Decision",
     ),
     "a verdict is turned around": (

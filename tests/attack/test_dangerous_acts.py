@@ -17,12 +17,14 @@ from apps.tenants.ids import new_id
 from tests.forms import body, step
 
 HOOK = {"url": "https://hooks.example/in", "events": ["submission.sent"]}
+DAY = (clock.now() + timedelta(days=3)).date().isoformat()
 STREAM = {"url": "https://logs.example/in", "start": "now"}
 # act -> (page, what is posted), (method, path of the API, what is sent); None where the door does not have the act.
 # Names in braces are those of the scene.
 DOORS = {
     "api_key.create": (("settings/api-keys/", {"name": "x", "scopes": ["forms.read"], "days": 9}), ("post", "api-keys", {"name": "x", "scopes": ["forms.read"]})),
     "billing.change": (("settings/billing/portal/", None), None),
+    "delegation.create": (("stand-in/", {"stand_in": "{editor}", "starts_at": DAY, "ends_at": DAY}), ("post", "delegations", {"stand_in": "{editor}", "ends_at": f"{DAY}T00:00:00Z"})),
     "export.ask": (("settings/data/", {}), None),
     "factor.change": (("/account/2fa/totp/activate/", {"code": "000000"}), None),
     "factor.require": (("settings/security/second-factor/", {"days": "7"}), None),

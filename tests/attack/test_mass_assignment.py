@@ -24,6 +24,7 @@ ALLOWED = {
     ("ServiceAccountChangeSerializer", "role"): "api_keys.write, and never owner",
     ("ServiceAccountChangeSerializer", "is_active"): "api_keys.write",
     ("InvitationInputSerializer", "role"): "members.write",
+    ("DelegationInputSerializer", "person"): "oneself, or members.write with a reason",
     ("GrantInputSerializer", "role"): "only who manages the form",
     ("TokenRequestSerializer", "tenant"): "one of the person's own",
     ("SwitchSerializer", "tenant"): "one of the person's own",
@@ -41,7 +42,7 @@ def written_fields():
     return {
         (found.__name__, name)
         for found in inputs()
-        if found.__module__.startswith("apps.accounts") or found.__module__.startswith("apps.forms")
+        if found.__module__.startswith(("apps.accounts", "apps.approvals", "apps.forms"))
         for name, field in found().fields.items()
         if not field.read_only
     }

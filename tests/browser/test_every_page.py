@@ -41,7 +41,7 @@ LEAST_PAGES = {
 NO_PAGES = {
     "accounts:member", "accounts:invitation", "accounts:api-key", "accounts:service-accounts", "accounts:service-account", "audit:proof", "audit:log-export", "audit:receipt", "forms:take", "forms:preview", "forms:withdraw", "forms:download", "forms:revoke",
     "accounts:sso_domain", "comms:webhook_act", "comms:webhook_resend", "billing:buy", "billing:portal", "ai:summary",
-    "forms:export", "forms:discard", "streams:act",
+    "forms:export", "forms:discard", "streams:act", "approvals:end",
 }  # fmt: skip
 SLUG = {"slug": "purchase-request"}
 

@@ -94,7 +94,7 @@ class Victim:
         member, team = one["accounts_member"], one["accounts_team"]
         more = {
             "to": member, "person": member, "members": [member], "principal": f"USER:{member}", "key": member,
-            "submission": one["forms_submission"], "assignment": one["approvals_assignment"], "delegate": member,
+            "submission": one["forms_submission"], "assignment": one["approvals_assignment"], "stand_in": member,
             "path_id": one["approvals_path"], "act": "remove", "comment": "a word", f"heir-{member}": member,
             "data.quotes": [one.get("forms_attachment", team)], "approvers": [f"team:{team}"],
         }  # fmt: skip

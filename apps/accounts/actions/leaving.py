@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.audit.actions import record
 from apps.tenants.refusals import Conflict, Refused
-from apps.tenants.slots import Leaving, Tie
+from apps.tenants.slots import Leaving, Tie, slots
 
 from ..models import ApiKey, Member
 from ..people import memberships
@@ -39,6 +39,8 @@ def deactivate(member: Member, *, by: Member, heir: Member | None = None, heirs:
     member.is_active = False
     member.save()
     handed = _settle(member, heir, heirs or {}, by)
+    for room in slots.leaving:
+        room.end(member, by)
     record("member.deactivated", member, facts={"handed_over": handed})
     end_api_keys(member)
     end_families(member.user_id, member.tenant_id)

@@ -86,9 +86,14 @@ def leave_team(team: Team, member: Member, *, by: Member) -> None:
 
 
 def locked(pk: UUID) -> Member:
-    """The member, after all owners' rows were locked in one order, so that two owners cannot leave at once."""
-    list(Member.objects.filter(role=Role.OWNER).order_by("pk").select_for_update().values_list("pk", flat=True))
-    return Member.objects.select_for_update(of=("self",)).select_related("user", "tenant").get(pk=pk)
+    """The member, after all owners' rows were locked in one order, so that two owners cannot leave at once.
+
+    Who only refers to a member, as a decision does, is not held up: it holds the rows that a leaver's tasks need.
+    """
+    owners = Member.objects.filter(role=Role.OWNER).order_by("pk")
+    list(owners.select_for_update(no_key=True).values_list("pk", flat=True))
+    rows = Member.objects.select_for_update(of=("self",), no_key=True)
+    return rows.select_related("user", "tenant").get(pk=pk)
 
 
 def keep_an_owner(leaving: Member) -> None:

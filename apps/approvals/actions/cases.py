@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import Member
-from apps.accounts.rules import MATRIX, Role
+from apps.accounts.rules import Role
 from apps.audit.actions import record
 from apps.comms.actions import publish_event
 from apps.tenants import clock
@@ -20,11 +20,20 @@ from apps.tenants.models import Tenant
 from apps.tenants.refusals import Conflict, Forbidden
 
 from .. import mails
-from ..models import Assignment, AssignmentState, Case, CaseState, CaseStep, PathVersion, StepState, deciders_of
+from ..models import (
+    Assignment,
+    AssignmentState,
+    Case,
+    CaseState,
+    CaseStep,
+    PathVersion,
+    StepState,
+    deciders_of,
+    who_decide,
+)
 from ..rules import deadlines, quorum, route
 from ..rules.definition import Step
 
-DECIDING_ROLES = tuple(role for role, held in MATRIX.items() if "tasks.decide" in held)
 OPEN_STATES = (CaseState.IN_REVIEW, CaseState.CHANGES_REQUESTED)
 
 
@@ -181,7 +190,7 @@ def eligible(step: Step, *, without: set[UUID]) -> list[Member]:
             named |= Q(role=approver.id)
         else:
             named |= Q(pk=approver.id)
-    people = Member.objects.people().filter(named, role__in=DECIDING_ROLES).exclude(pk__in=without)
+    people = who_decide().filter(named).exclude(pk__in=without)
     return list(people.select_related("user", "tenant").order_by("pk"))
 
 

@@ -15,10 +15,11 @@ from apps.tenants.context import refuse_support
 from apps.tenants.refusals import Conflict, Forbidden, Invalid, NotFound
 
 from .. import mails
-from ..models import Assignment, AssignmentState, Case, CaseState, CaseStep, Decision, StepState, Verdict
+from ..models import Assignment, AssignmentState, Case, CaseState, CaseStep, Decision, StepState, Verdict, who_decide
 from ..rules.definition import Quorum, QuorumKind
 from ..rules.quorum import Outcome, outcome
-from .cases import DECIDING_ROLES, advance, close_open_steps, end, shut_out, told
+from .cases import advance, close_open_steps, end, shut_out, told
+from .standing_in import take_seat
 
 LONGEST_REASON = 4000
 
@@ -27,12 +28,13 @@ LONGEST_REASON = 4000
 def decide(assignment: Assignment, *, by: Member, verdict: str, revision: UUID, reason: str = "") -> Decision:
     """Record one person's verdict on exactly the revision they saw; of two racing verdicts the step takes each once.
 
-    Raises NotFound when another person is asked, Conflict when the step has ended or the revision has moved on,
-    Forbidden when the person may not decide (any more), Invalid for a verdict without its reason.
+    Raises NotFound when another person is asked for whom this one does not stand in, Conflict when the step has ended or
+    the revision has moved on, Forbidden when the person may not decide (any more), Invalid for a verdict without its reason.
     """
     refuse_support()
-    if assignment.person_id != by.pk:
+    if not Assignment.objects.seen_by(by).filter(pk=assignment.pk).exists():
         raise NotFound()
+    behalf = assignment.person_id if assignment.person_id != by.pk else None
     # The case's row comes first, then the step's: every writer takes them in this order.
     case = Case.objects.select_for_update().get(pk=assignment.step.case_id)
     step = CaseStep.objects.select_for_update().get(pk=assignment.step_id)
@@ -42,6 +44,7 @@ def decide(assignment: Assignment, *, by: Member, verdict: str, revision: UUID, 
         step=step,
         assignment=assignment,
         person=by,
+        on_behalf_of_id=behalf,
         verdict=verdict,
         reason=reason.strip(),
         revision=revision,
@@ -50,11 +53,26 @@ def decide(assignment: Assignment, *, by: Member, verdict: str, revision: UUID, 
     )
     assignment.state = AssignmentState.DECIDED
     assignment.save()
-    facts = {"verdict": verdict, "step": step.key, "revision": str(revision), "sha256": case.subject_sha256}
-    record("submission.decided", mails.subject_of(case), decision, facts=facts, receipt=True)
-    publish_event("decision.made", **told(case), decision=decision.pk, step=step.key, verdict=verdict)
+    _tell(case, decision)
     _count(case, step, Verdict(verdict))
     return decision
+
+
+def _tell(case: Case, decision: Decision) -> None:
+    """The log and webhooks hear of it."""
+    behalf, step = decision.on_behalf_of_id, decision.step
+    facts = {
+        "verdict": decision.verdict,
+        "step": step.key,
+        "revision": str(decision.revision),
+        "sha256": case.subject_sha256,
+    }
+    named = {"on_behalf_of": str(behalf)} if behalf else {}
+    record(
+        "submission.decided", mails.subject_of(case), decision, facts=facts | named, receipt=True, on_behalf_of=behalf
+    )
+    about = {"decision": decision.pk, "step": step.key, "verdict": decision.verdict, **named}
+    publish_event("decision.made", **told(case), **about)
 
 
 def _check(
@@ -63,13 +81,14 @@ def _check(
     if case.state != CaseState.IN_REVIEW or step.state != StepState.OPEN:
         raise Conflict(_("This step has ended already."), code="already_decided")
     if assignment.state != AssignmentState.OPEN:
-        raise Conflict(_("You have decided on this already."), code="already_decided")
+        raise Conflict(_("This is decided already."), code="already_decided")
     if case.subject_revision != revision:
         raise Conflict(_("The submission has changed since you opened it; read it again."), code="stale_revision")
-    person = Member.objects.people().filter(pk=by.pk, role__in=DECIDING_ROLES).first()
     definition = next(found for found in case.path_version.steps if found.key == step.key)
-    if person is None or by.pk in shut_out(case, definition):
+    if not who_decide().filter(pk=by.pk).exists() or {by.pk, assignment.person_id} & shut_out(case, definition):
         raise Forbidden(_("You may not decide on this."))
+    if assignment.person_id != by.pk:
+        take_seat(case, step, assignment, by)
     if verdict not in Verdict.values:
         raise Invalid({"verdict": [_("Choose approve, reject or send_back.")]})
     if verdict == Verdict.SEND_BACK and case.requester_id is None:

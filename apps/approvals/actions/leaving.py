@@ -13,8 +13,7 @@ from apps.tenants.refusals import Refused
 from apps.tenants.slots import Leaving, Tie
 
 from .. import mails
-from ..models import Assignment, AssignmentState, Case, CaseState, CaseStep, StepState
-from .cases import DECIDING_ROLES
+from ..models import DECIDING_ROLES, Assignment, AssignmentState, Case, CaseState, CaseStep, Decision, StepState
 
 
 def open_assignments(member: Member) -> list[Tie]:
@@ -44,7 +43,10 @@ def reassign(tie: Tie, member: Member, heir: Member, by: Member) -> None:
     words = {"name": heir.name, "reference": case.reference}
     if heir.role not in DECIDING_ROLES or case.requester_id == heir.pk:
         raise Refused(_("%(name)s may not decide on %(reference)s.") % words, code="no_heir", field=tie.key)
-    if Assignment.objects.filter(step=step, person=heir).exists():
+    if (
+        Assignment.objects.filter(step=step, person=heir).exists()
+        or Decision.objects.filter(step=step, person=heir).exists()
+    ):
         text = _("%(name)s is asked about %(reference)s already; choose somebody else for it.")
         raise Refused(text % words, code="no_heir", field=tie.key)
     asked.state = AssignmentState.CLOSED

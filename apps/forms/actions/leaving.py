@@ -8,7 +8,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import Member, Team
-from apps.approvals.actions.cases import DECIDING_ROLES
+from apps.approvals.models import DECIDING_ROLES
 from apps.tenants.refusals import Refused
 from apps.tenants.slots import Leaving, Tie
 

@@ -202,6 +202,7 @@ class Demo:
             member=member.pk,
             permissions=member.permissions,
             credential="session",
+            auth_time=clock.now(),
             request_id=f"demo-{new_id()}",
         )
         with tenant_context(context):

@@ -57,7 +57,8 @@ def submission(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
     if found.state == Submission.DRAFT:
         return redirect(turl(request, "forms:draft", pk=pk))
     mine = found.submitter_id == request.member.pk
-    asked = found.case and Assignment.objects.of(request.member).waiting().filter(step__case=found.case).first()
+    mine_to_decide = Assignment.objects.waiting_for(request.member.pk)
+    asked = found.case and mine_to_decide.filter(step__case=found.case).first()
     context = _context(found) | {"mine": mine, "task": asked, "sent": "sent" in request.GET}
     context["receipt"] = newest_of_mine(found.pk, "submission.sent")
     return page(request, "forms/submission.html", context)
@@ -74,16 +75,16 @@ def withdraw(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
 def tasks(request: PageRequest, tenant: str) -> HttpResponse:
     """What waits for me, the oldest first; and what I have decided."""
     require("tasks.decide")
-    mine = Assignment.objects.of(request.member).with_case()
-    done = mine.filter(state=AssignmentState.DECIDED).prefetch_related("decisions").order_by("-step__opened_at")
-    context = {"tasks": mine.waiting(), "done": done[:PAGE_SIZE]}
+    rows = Assignment.objects.with_case()
+    done = rows.decided_by(request.member).prefetch_related("decisions").order_by("-step__opened_at")
+    context = {"tasks": rows.waiting_for(request.member.pk), "done": done[:PAGE_SIZE]}
     return page(request, "forms/tasks.html", context)
 
 
 def task(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
     """A submission for its reviewer: what was asked, the decision, the history. POST decides."""
     require("tasks.decide")
-    assignment = get_object_or_404(Assignment.objects.of(request.member).with_case(), pk=pk)
+    assignment = get_object_or_404(Assignment.objects.seen_by(request.member).with_case(), pk=pk)
     asked = DecisionInput(request.POST or None)
     status, stale = 200, ""
     if request.method == "POST":
@@ -103,6 +104,7 @@ def task_page(
 ) -> HttpResponse:
     """The page of a task, with what was typed into the decision so far."""
     found = get_object_or_404(Submission.objects.with_all(), pk=assignment.step.case.subject_id)
+    waiting = Assignment.objects.waiting_for(request.member.pk)
     panels = [
         render_to_string(
             panel.template, {**panel.context(request, assignment, found), "tenant": request.tenant}, request
@@ -114,9 +116,11 @@ def task_page(
         "decision": asked,
         "stale": stale,
         "decided": "decided" in request.GET,
+        "is_other": assignment.person_id != request.member.pk,
         "is_open": assignment.state == AssignmentState.OPEN,
-        "said": assignment.decisions.first(),  # type: ignore[attr-defined]
-        "next_task": Assignment.objects.of(request.member).waiting().exclude(pk=assignment.pk).first(),
+        "may_decide": waiting.filter(pk=assignment.pk).exists(),
+        "said": assignment.decisions.select_related("person__user", "on_behalf_of__user").first(),  # type: ignore[attr-defined]
+        "next_task": waiting.exclude(pk=assignment.pk).first(),
         "panels": panels,
         "receipt": newest_of_mine(found.pk, "submission.decided"),
     }
