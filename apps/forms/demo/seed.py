@@ -28,7 +28,7 @@ from ..actions.public import submit_public
 from ..models import Form, Submission
 from .people import ACME, TEAMS
 from .reports import REPORTS, Report
-from .story import DRAFTS, LEAVES, PURCHASES, Request, Said
+from .story import AWAY, DRAFTS, LEAVES, PURCHASES, Away, Request, Said
 
 FOLDER = Path(__file__).parent
 FOUNDED_DAYS_AGO = 45
@@ -73,8 +73,11 @@ class Demo:
             self._acme()
             self._globex()
             self._orkestra()
-        for request in sorted((*PURCHASES, *LEAVES, *DRAFTS), key=lambda request: -request.days_ago):
-            self._play(request)
+        for request in sorted((*AWAY, *PURCHASES, *LEAVES, *DRAFTS), key=lambda one: -one.days_ago):
+            if isinstance(request, Away):
+                self._name(request)
+            else:
+                self._play(request)
         for report in REPORTS:
             self._report(report)
 
@@ -152,6 +155,13 @@ class Demo:
             self.people[key] = Member.objects.select_related("user").get(user=user)
         return tenant
 
+    def _name(self, away: Away) -> None:
+        """Somebody is away, and says who decides for them."""
+        person, starts = self.people[away.who], self._ago(away.days_ago)
+        with clock.at(starts), self._as(person):
+            stand_in, ends = self.people[away.stand_in], starts + timedelta(days=away.days)
+            approvals.set_stand_in(person, stand_in=stand_in, starts_at=starts, ends_at=ends, note=away.note, by=person)
+
     def _play(self, request: Request) -> None:
         """One submission, from its first page to wherever its course leads."""
         person, form, moment = self.people[request.who], self.forms[request.form], self._ago(request.days_ago)
@@ -176,7 +186,8 @@ class Demo:
             moment = min(moment + timedelta(hours=said.hours), self.start - timedelta(minutes=5))
             person = self.people[said.who]
             with clock.at(moment), self._as(person):
-                rows = Assignment.objects.of(person).with_case().filter(step__case__subject_id=sent.pk)
+                seats = Assignment.objects.of(self.people[said.of or said.who])
+                rows = seats.with_case().filter(step__case__subject_id=sent.pk)
                 asked = rows.filter(state=AssignmentState.OPEN).first()
                 assert asked is not None, f"{said.who} is not asked about {sent.reference}"
                 revision = asked.step.case.subject_revision

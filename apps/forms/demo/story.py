@@ -8,12 +8,24 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Said:
-    """One person's verdict, so many hours after the step before."""
+    """One person's verdict, so many hours after the step before; `of` is in whose place, if not their own."""
 
     who: str
     verdict: str
     hours: int
     reason: str = ""
+    of: str = ""
+
+
+@dataclass(frozen=True)
+class Away:
+    """A member names a stand-in, so many days ago and for so many days."""
+
+    who: str
+    stand_in: str
+    days_ago: float
+    days: int
+    note: str
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,10 @@ def _yes(who: str, hours: int) -> Said:
     return Said(who, "approve", hours)
 
 
+AWAY = (
+    Away("brandt", "ferrante", 27, 3, "I am at the auditors in Chicago."),
+    Away("whitfield", "editor", 1, 9, "Spare parts can wait for me, the rest is yours."),
+)
 PURCHASES = (
     Request(
         "purchase-request",
@@ -132,7 +148,7 @@ PURCHASES = (
             _yes("lindqvist", 40),
             _yes("nakamura", 50),
             _yes("haddad", 12),
-            _yes("brandt", 6),
+            Said("ferrante", "approve", 6, of="brandt"),
             _yes("osei", 48),
         ),
         quotes=3,
