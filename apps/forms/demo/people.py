@@ -1,8 +1,22 @@
-"""The demo's people and teams."""
+"""The demo's people and teams, and who is away."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from apps.accounts.rules import Role
+
+
+@dataclass(frozen=True)
+class Away:
+    """A member names a stand-in, so many days ago and for so many days."""
+
+    who: str
+    stand_in: str
+    days_ago: float
+    days: int
+    note: str
+
 
 # key -> (name, tenant role); the key is the address before @acme.example
 ACME: dict[str, tuple[str, Role]] = {
@@ -33,3 +47,8 @@ TEAMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "supervisors": ("Supervisors", ("reviewer", "whitfield", "owner")),
     "personnel": ("Personnel office", ("kowalski",)),
 }
+
+AWAY = (
+    Away("brandt", "ferrante", 27, 3, "I am at the auditors in Chicago."),
+    Away("whitfield", "editor", 1, 9, "Spare parts can wait for me, the rest is yours."),
+)

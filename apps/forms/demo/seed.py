@@ -26,9 +26,9 @@ from ..actions import disclosure
 from ..actions.disclosure import open_disclosure
 from ..actions.public import submit_public
 from ..models import Form, Submission
-from .people import ACME, TEAMS
+from .people import ACME, AWAY, TEAMS, Away
 from .reports import REPORTS, Report
-from .story import AWAY, DRAFTS, LEAVES, PURCHASES, Away, Request, Said
+from .story import DRAFTS, LEAVES, PURCHASES, Request, Said
 
 FOLDER = Path(__file__).parent
 FOUNDED_DAYS_AGO = 45
@@ -73,11 +73,10 @@ class Demo:
             self._acme()
             self._globex()
             self._orkestra()
-        for request in sorted((*AWAY, *PURCHASES, *LEAVES, *DRAFTS), key=lambda one: -one.days_ago):
-            if isinstance(request, Away):
-                self._name(request)
-            else:
-                self._play(request)
+        for away in AWAY:
+            self._name(away)
+        for request in sorted((*PURCHASES, *LEAVES, *DRAFTS), key=lambda request: -request.days_ago):
+            self._play(request)
         for report in REPORTS:
             self._report(report)
 

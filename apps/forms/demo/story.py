@@ -18,17 +18,6 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Away:
-    """A member names a stand-in, so many days ago and for so many days."""
-
-    who: str
-    stand_in: str
-    days_ago: float
-    days: int
-    note: str
-
-
-@dataclass(frozen=True)
 class Request:
     """One submission: by whom, how many days ago, with which answers, and its course."""
 
@@ -70,10 +59,6 @@ def _yes(who: str, hours: int) -> Said:
     return Said(who, "approve", hours)
 
 
-AWAY = (
-    Away("brandt", "ferrante", 27, 3, "I am at the auditors in Chicago."),
-    Away("whitfield", "editor", 1, 9, "Spare parts can wait for me, the rest is yours."),
-)
 PURCHASES = (
     Request(
         "purchase-request",
