@@ -18,7 +18,7 @@ from .models import Delegation
 def fill_slots() -> None:
     """Called once, when the room is ready."""
     title = gettext_lazy("Stand-ins")
-    slots.settings_pages.add(SettingsPage("stand-ins", title, "members.write", "approvals:stand-ins", 25, "user-check"))
+    slots.settings_pages.add(SettingsPage("stand-ins", title, "members.write", "approvals:stand-ins", 13, "user-check"))
     slots.banners.add(Banner("approvals.stand_in", banner))
 
 

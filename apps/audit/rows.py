@@ -75,13 +75,15 @@ def _row(entry: Entry, said: dict[str, Any] | None, names: dict[UUID, str], kept
     if said is None:
         return Row(entry, seq, who, _fallback(entry, who), readable=False)
     facts = said.get("facts") or {}
+    behalf = _named(said.get("on_behalf_of"), names)
+    both = _("%(who)s for %(whom)s") % {"who": who, "whom": behalf} if behalf else who
     return Row(
         entry,
         seq,
         who,
-        sentence(entry, who, facts),
+        sentence(entry, both, facts),
         credential=str(said.get("credential") or ""),
-        on_behalf_of=_named(said.get("on_behalf_of"), names),
+        on_behalf_of=behalf,
         impersonator=_named(said.get("impersonator"), names),
         changes=changes(entry.action, facts),
         facts=tuple((name, _plain(value)) for name, value in facts.items()),

@@ -13,7 +13,7 @@ import structlog
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, Q
 from django.test import RequestFactory
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -202,13 +202,16 @@ def doors() -> Finding:
 
 
 def four_eyes() -> Finding:
-    """No stored decision of the tenant in force is by the person who sent the submission."""
+    """No stored decision of the tenant in force is by the person who sent the submission, nor in their place."""
     if current().tenant is None:
         return Finding(True, _("The rule is part of every step; each tenant's home page checks its own decisions."))
-    bad = Decision.objects.filter(person_id=F("step__case__requester_id")).count()
+    sender = F("step__case__requester_id")
+    bad = Decision.objects.filter(Q(person_id=sender) | Q(on_behalf_of_id=sender)).count()
     total = Decision.objects.count()
     return Finding(
-        bad == 0, _("%(bad)s of %(total)s decisions by the person who sent it.") % {"bad": bad, "total": total}
+        bad == 0,
+        _("%(bad)s of %(total)s decisions by the person who sent it, or in their place.")
+        % {"bad": bad, "total": total},
     )
 
 

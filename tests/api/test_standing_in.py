@@ -80,7 +80,7 @@ def test_a_stand_in_finds_the_task_and_decides_and_both_names_are_kept(api, brow
     with as_system(acme.id):
         assert verify().whole
     trail = browse(acme.owner).get(acme.url(f"submissions/{away.sent}/trail/")).content.decode()
-    assert "on behalf of Reviewer" in " ".join(trail.split())
+    assert "Editor for Reviewer approved the step" in " ".join(trail.split())
 
 
 def test_the_reviewer_who_decides_first_leaves_nothing_to_the_stand_in(api, acme, away):

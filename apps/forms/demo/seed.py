@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -16,6 +17,7 @@ from apps.accounts.models import Member, User
 from apps.accounts.rules import Role
 from apps.approvals import actions as approvals
 from apps.approvals.models import Assignment, AssignmentState
+from apps.approvals.rules.standing_in import days_between
 from apps.tenants import clock
 from apps.tenants.context import TenantContext, as_system, as_visitor, tenant_context
 from apps.tenants.ids import new_id
@@ -32,6 +34,7 @@ from .story import DRAFTS, LEAVES, PURCHASES, Request, Said
 
 FOLDER = Path(__file__).parent
 FOUNDED_DAYS_AGO = 45
+ACME_ZONE = ZoneInfo("America/New_York")
 GLOBEX_FORM: dict[str, Any] = {
     "title": "Visitor announcement",
     "slug": "visitor",
@@ -84,7 +87,7 @@ class Demo:
         return self.start - timedelta(days=days)
 
     def _acme(self) -> None:
-        self._company("acme", "ACME Manufacturing", "America/New_York", "owner@acme.example", "Olivia Warren")
+        self._company("acme", "ACME Manufacturing", ACME_ZONE.key, "owner@acme.example", "Olivia Warren")
         owner = self.people["owner"]
         for key, (name, role) in ACME.items():
             if key != "owner":
@@ -158,7 +161,9 @@ class Demo:
         """Somebody is away, and says who decides for them."""
         person, starts = self.people[away.who], self._ago(away.days_ago)
         with clock.at(starts), self._as(person):
-            stand_in, ends = self.people[away.stand_in], starts + timedelta(days=away.days)
+            first = starts.astimezone(ACME_ZONE).date()
+            _midnight, ends = days_between(first, first + timedelta(days=away.days), ACME_ZONE)
+            stand_in = self.people[away.stand_in]
             approvals.set_stand_in(person, stand_in=stand_in, starts_at=starts, ends_at=ends, note=away.note, by=person)
 
     def _play(self, request: Request) -> None:
