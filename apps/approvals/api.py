@@ -1,4 +1,4 @@
-"""Stand-ins for integrations; the same actions as the pages."""
+"""Stand-ins, and steps that stand still, for integrations; the same actions as the pages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,9 +17,9 @@ from apps.tenants import clock
 from apps.tenants.api import CheckedSerializer, TenantViewSet
 from apps.tenants.refusals import Invalid
 
-from .actions import end_stand_in, set_stand_in
+from .actions import end_stand_in, set_stand_in, staff_step
 from .actions.standing_in import LONGEST_NOTE
-from .models import Delegation
+from .models import CaseStep, Delegation
 
 
 class DelegationSerializer(serializers.ModelSerializer[Delegation]):
@@ -71,6 +72,52 @@ class DelegationViewSet(TenantViewSet[Delegation]):
         return Response(status=204)
 
 
+class StuckStepSerializer(serializers.ModelSerializer[CaseStep]):
+    submission = serializers.UUIDField(source="case.subject_id")
+    form = serializers.UUIDField(source="case.collection_id")
+    reference = serializers.CharField(source="case.reference")
+    title = serializers.CharField(source="case.title")
+    quorum = serializers.JSONField()
+
+    class Meta:
+        model = CaseStep
+        fields = [
+            "id",
+            "submission",
+            "form",
+            "reference",
+            "title",
+            "key",
+            "name",
+            "state",
+            "quorum",
+            "reason",
+            "opened_at",
+        ]
+
+
+class StaffInputSerializer(CheckedSerializer):
+    people = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=50)
+
+
+class StuckStepViewSet(TenantViewSet[CaseStep]):
+    """Steps that stand still because nobody may decide them."""
+
+    serializer_class = StuckStepSerializer
+    needs = dict.fromkeys(["list", "retrieve", "staff"], "settings.write")
+
+    def rows(self) -> Any:
+        return CaseStep.objects.stuck()
+
+    @extend_schema(request=StaffInputSerializer, responses={201: StuckStepSerializer})
+    @action(detail=True, methods=["post"])
+    def staff(self, request: Request, pk: str) -> Response:
+        """Ask these members, beside those whom the path still finds; the step opens."""
+        step, asked = self.get_object(), StaffInputSerializer.checked(request)["people"]
+        made = staff_step(step, [_member("people", one) for one in asked], by=self.request.member)
+        return Response(StuckStepSerializer(made).data, status=201)
+
+
 def _member(field: str, pk: UUID) -> Member:
     found = Member.objects.select_related("user", "tenant").filter(pk=pk).first()
     if found is None:
@@ -78,4 +125,7 @@ def _member(field: str, pk: UUID) -> Member:
     return found
 
 
-routes: list[tuple[str, Any, str]] = [("delegations", DelegationViewSet, "delegation")]
+routes: list[tuple[str, Any, str]] = [
+    ("delegations", DelegationViewSet, "delegation"),
+    ("stuck-steps", StuckStepViewSet, "stuck-step"),
+]

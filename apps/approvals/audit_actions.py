@@ -38,6 +38,11 @@ ACTIONS = {
         ("step", "asked", "quorum"),
         sentence=_("The step “{step}” of {about} was opened"),
     ),
+    "step.staffed": Act(
+        _("Named people for a step that stood still"),
+        _("An owner said who decides where the path found too few."),
+        ("step", "asked", "quorum"),
+    ),
     "step.skipped": Act(
         _("Skipped a step, its condition did not hold"), _("The step's condition did not hold."), ("step", "when")
     ),

@@ -48,6 +48,16 @@ class StandInInput(forms.Form):
         return {"starts_at": now.astimezone(zone).date().isoformat()}
 
 
+class StaffInput(forms.Form):
+    """Who is asked on a step that stands still."""
+
+    people = forms.ModelMultipleChoiceField(label=_("Who is asked"), queryset=Member._base_manager.none())
+
+    def __init__(self, *args: Any, people: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["people"].queryset = people  # type: ignore[attr-defined]
+
+
 class StandInForInput(StandInInput):
     """The same for a member, by an owner; here it needs a reason."""
 

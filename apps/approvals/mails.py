@@ -24,6 +24,8 @@ OUTSIDE: dict[str, Text] = {
     CaseState.IN_REVIEW: _("in progress"),
 }
 
+STUCK_PAGE = "settings/standing-still/"
+
 
 def subject_of(case: Case) -> Target:
     """The subject as the audit log names it."""
@@ -69,9 +71,9 @@ def changes_asked(case: Case) -> None:
 
 
 def path_is_stuck(case: Case, step: CaseStep, owners: list[Member]) -> None:
-    """To the tenant's owners, who can put people where they are missing."""
+    """To the tenant's owners, who can name people for it."""
     for owner in owners:
-        _send(case, owner, "stuck", f"stuck:{step.pk}:{owner.pk}", _page(case), step=step.name, reason=step.reason)
+        _send(case, owner, "stuck", f"stuck:{step.pk}:{owner.pk}", STUCK_PAGE, step=step.name, reason=step.reason)
 
 
 def stand_in_named(made: Delegation, by: Member) -> None:

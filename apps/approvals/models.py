@@ -127,6 +127,16 @@ class Case(TenantModel):
         return self.requester.name if self.requester else _("the public form")
 
 
+class CaseStepQuerySet(TenantQuerySet["CaseStep"]):
+    def stuck(self) -> Self:
+        """Steps that stand still because nobody may decide them, with their cases."""
+        rows = self.filter(state=StepState.STUCK, case__state=CaseState.IN_REVIEW)
+        return rows.select_related("case__requester__user", "case__path_version")
+
+
+CaseStepManager = TenantManager.from_queryset(CaseStepQuerySet)
+
+
 class CaseStep(TenantModel):
     """A step of a case in one round; the row that a decision locks."""
 
@@ -145,6 +155,8 @@ class CaseStep(TenantModel):
     opened_at = models.DateTimeField(default=clock.now)
     due_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[CaseStepManager] = CaseStepManager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "case", "round", "key"], name="approvals_step_once")]

@@ -19,6 +19,8 @@ def fill_slots() -> None:
     """Called once, when the room is ready."""
     title = gettext_lazy("Stand-ins")
     slots.settings_pages.add(SettingsPage("stand-ins", title, "members.write", "approvals:stand-ins", 13, "user-check"))
+    title = gettext_lazy("What stands still")
+    slots.settings_pages.add(SettingsPage("stuck", title, "settings.write", "approvals:stuck", 52, "octagon-pause"))
     slots.banners.add(Banner("approvals.stand_in", banner))
 
 

@@ -7,5 +7,6 @@ app_name = "approvals"
 urlpatterns = [
     path("stand-in/", views.mine, name="mine"),
     path("stand-in/<uuid:pk>/end/", require_POST(views.end), name="end"),
+    path("settings/standing-still/", views.stuck, name="stuck"),
     path("settings/stand-ins/", views.everybody, name="stand-ins"),
 ]

@@ -1,4 +1,4 @@
-"""Stand-ins: one's own page, and an owner's page for everybody."""
+"""Stand-ins, on one's own page and on an owner's for everybody; and what stands still because nobody may decide it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from apps.tenants.context import require
 from apps.tenants.pages import PageRequest, page, refusal_on, turl
 from apps.tenants.refusals import Conflict
 
-from .actions import end_stand_in, set_stand_in
-from .inputs import StandInForInput, StandInInput
-from .models import Delegation
+from .actions import end_stand_in, set_stand_in, staff_step
+from .inputs import StaffInput, StandInForInput, StandInInput
+from .models import CaseStep, Delegation, who_decide
 
 SHOWN_OVER = 10
 
@@ -71,6 +71,34 @@ def end(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
         messages.error(request, str(conflict.detail))
         return redirect(turl(request, back))
     return _done(request, _("It has ended, and they are told by mail."), back)
+
+
+def stuck(request: PageRequest, tenant: str) -> HttpResponse:
+    """Steps that nobody may decide; POST names people for one."""
+    require("settings.write")
+    people = who_decide().select_related("user", "tenant").exclude(pk=request.member.pk).order_by("user__name", "pk")
+    asked = StaffInput(request.POST or None, people=people)
+    step = _uuid(request.POST.get("step", ""))
+    if request.method == "POST" and asked.is_valid():
+        found = get_object_or_404(CaseStep, pk=step)
+        with refusal_on(asked):
+            staff_step(found, asked.cleaned_data["people"], by=request.member)
+            return _done(request, _("They are asked, and told by mail."), "approvals:stuck")
+    context = {
+        "input": asked,
+        "steps": CaseStep.objects.stuck().order_by("opened_at"),
+        "people": people,
+        "asked_step": step,
+        "chosen": {_uuid(one) for one in request.POST.getlist("people")},
+    }
+    return page(request, "approvals/stuck.html", context, status=422 if asked.errors else 200)
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        return UUID(int=0)
 
 
 def _done(request: PageRequest, text: str, name: str) -> HttpResponse:

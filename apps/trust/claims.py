@@ -97,17 +97,12 @@ CLAIMS: tuple[Claim, ...] = (
         "four_eyes",
         _("Nobody approves their own"),
         _(
-            "Whoever sends a submission is never asked to decide on it, and a step without enough people stands still. "
-            "A stand-in decides only while their dated period runs, on no case they sent or have a voice in, and both "
-            "names are kept with the decision."
+            "Whoever sends a submission is never asked to decide on it; a step without enough people stands still. A stand-in "
+            "decides for a set time, never on what they sent or in a step that asks them too, and both names are kept."
         ),
         True,
         "trust.four_eyes",
-        (
-            "apps/approvals/actions/cases.py",
-            "apps/approvals/actions/deciding.py",
-            "apps/approvals/rules/standing_in.py",
-        ),
+        ("apps/approvals/actions/deciding.py", "apps/approvals/rules/standing_in.py"),
         ("tests/unit/test_approvals.py", "tests/api/test_standing_in.py"),
     ),
     Claim(

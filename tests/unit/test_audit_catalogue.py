@@ -46,6 +46,8 @@ SILENT = {
     "approvals.cases.told": READS,
     "approvals.cases.shut_out": READS,
     "approvals.cases.eligible": READS,
+    "approvals.cases.due_at": READS,
+    "approvals.cases.ask": INSIDE,
     "approvals.cases.close_open_steps": INSIDE,
     "approvals.paths.check_path": JUDGES,
     "approvals.standing_in.take_seat": JUDGES,

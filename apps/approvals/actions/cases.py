@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -161,15 +162,24 @@ def _open(case: Case, step: Step, steps: tuple[Step, ...]) -> None:
             reason = reason % {"n": len(people), "steps": ", ".join(step.not_same_as)}
         _stuck(case, step, steps, reason)
         return
-    due = None
-    if step.due_business_days is not None:
-        zone = ZoneInfo(Tenant.objects.get(pk=current_tenant()).timezone)
-        due = deadlines.due_after(clock.now(), step.due_business_days, zone)
-    made = _new_step(case, step, steps, state=StepState.OPEN, eligible_count=len(people), due_at=due)
-    asked = [Assignment(step=made, person=person, created_at=clock.now()) for person in people]
-    Assignment.objects.bulk_create(asked)
+    made = _new_step(case, step, steps, state=StepState.OPEN, eligible_count=len(people), due_at=due_at(step))
     facts = {"step": step.key, "asked": [str(person.pk) for person in people], "quorum": made.quorum}
     record("step.opened", _subject(case), made, facts=facts)
+    ask(case, made, people)
+
+
+def due_at(step: Step) -> datetime | None:
+    """When a step that opens now is due, in the tenant's business days; None where it has no deadline."""
+    if step.due_business_days is None:
+        return None
+    zone = ZoneInfo(Tenant.objects.get(pk=current_tenant()).timezone)
+    return deadlines.due_after(clock.now(), step.due_business_days, zone)
+
+
+def ask(case: Case, made: CaseStep, people: list[Member]) -> None:
+    """Ask these people to decide on an open step, and tell them; the step's own entry names them."""
+    asked = [Assignment(step=made, person=person, created_at=clock.now()) for person in people]
+    Assignment.objects.bulk_create(asked)
     for assignment in asked:
         mails.task_waits(case, made, assignment)
 
