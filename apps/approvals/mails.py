@@ -32,20 +32,26 @@ def subject_of(case: Case) -> Target:
     return Target("submission", case.subject_id, case.reference)
 
 
-def task_waits(case: Case, step: CaseStep, assignment: Assignment) -> None:
-    """To the person who is asked, and to whoever stands in for them."""
-    person = assignment.person
-    due = ""
+def tasks_wait(case: Case, step: CaseStep, asked: list[Assignment]) -> None:
+    """To those who are asked, and to whoever stands in for one of them and may take it."""
+    for assignment in asked:
+        _task_waits(case, step, assignment, assignment.person)
+    people = [assignment.person_id for assignment in asked]
+    rows = Delegation.objects.running().filter(person__in=people).select_related("stand_in__user", "stand_in__tenant")
+    for row in rows:
+        assignment = next(one for one in asked if one.person_id == row.person_id)
+        if Assignment.objects.waiting_for(row.stand_in_id).filter(pk=assignment.pk).exists():
+            _task_waits(case, step, assignment, row.stand_in)
+
+
+def _task_waits(case: Case, step: CaseStep, assignment: Assignment, to: Member) -> None:
+    due, other = "", to.pk != assignment.person_id
     if step.due_at:
-        zone = person.tenant.timezone
+        zone = to.tenant.timezone
         due = f"{date_format(step.due_at.astimezone(ZoneInfo(zone)), 'DATETIME_FORMAT')} ({zone})"
-    page = f"tasks/{assignment.pk}/"
-    _send(case, person, "task_waits", f"task:{assignment.pk}", page, step=step.name, due=due, whom="")
-    waiting = Assignment.objects.filter(pk=assignment.pk)
-    for row in Delegation.objects.running().filter(person=person).select_related("stand_in__user"):
-        if waiting.waiting_for(row.stand_in_id).exists():
-            dedupe = f"task:{assignment.pk}:{row.stand_in_id}"
-            _send(case, row.stand_in, "task_waits", dedupe, page, step=step.name, due=due, whom=person.name)
+    dedupe = f"task:{assignment.pk}:{to.pk}" if other else f"task:{assignment.pk}"
+    more = {"step": step.name, "due": due, "whom": assignment.person.name if other else ""}
+    _send(case, to, "task_waits", dedupe, f"tasks/{assignment.pk}/", **more)
 
 
 def case_decided(case: Case) -> None:

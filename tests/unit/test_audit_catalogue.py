@@ -29,6 +29,7 @@ SILENT = {
     "accounts.families.rotate": "the same sign-in goes on every few minutes; a reuse is recorded, by _ask_again",
     "accounts.invitations.look_at": READS,
     "accounts.invitations.digest": READS,
+    "accounts.resets.lock_for_reset": "a lock, held for the act that follows",
     "accounts.people.create_person": "a person belongs to no tenant; member.added follows in each",
     "ai.allowance.allowance": READS,
     "ai.ledger.budget_now": READS,

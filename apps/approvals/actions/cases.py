@@ -180,8 +180,7 @@ def ask(case: Case, made: CaseStep, people: list[Member]) -> None:
     """Ask these people to decide on an open step, and tell them; the step's own entry names them."""
     asked = [Assignment(step=made, person=person, created_at=clock.now()) for person in people]
     Assignment.objects.bulk_create(asked)
-    for assignment in asked:
-        mails.task_waits(case, made, assignment)
+    mails.tasks_wait(case, made, asked)
 
 
 def shut_out(case: Case, step: Step) -> set[UUID]:

@@ -54,7 +54,7 @@ def reassign(tie: Tie, member: Member, heir: Member, by: Member) -> None:
     made = Assignment.objects.create(step=step, person=heir, created_at=clock.now())
     facts = {"step": step.key, "from": str(member.pk), "to": str(heir.pk)}
     record("task.reassigned", mails.subject_of(case), made, facts=facts)
-    mails.task_waits(case, step, made)
+    mails.tasks_wait(case, step, [made])
 
 
 LEAVING = Leaving("approvals.assignments", open_assignments, reassign, order=10)
