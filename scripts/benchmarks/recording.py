@@ -8,7 +8,8 @@ from typing import Any
 
 from orkestra.wsgi import application  # isort: skip  it readies the apps
 
-from django.db import connection
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.urls import get_resolver
 
 from apps.audit import actions
@@ -17,8 +18,10 @@ from apps.tenants.context import current_tenant
 
 __all__ = ["application"]
 
+LOCK = "SELECT chain FROM yardstick.head WHERE tenant = %s FOR UPDATE"
 CHAIN = "UPDATE yardstick.head SET chain = sha256(chain || sha256(%s)) WHERE tenant = %s"
 recorded = actions.record
+commit = BaseDatabaseWrapper._commit  # type: ignore[attr-defined]
 
 
 def without(*_targets: Any, **_said: Any) -> Entry:
@@ -27,12 +30,19 @@ def without(*_targets: Any, **_said: Any) -> Entry:
 
 
 def inline(*targets: Any, **said: Any) -> Entry:
-    """An entry, and its hash in a chain whose head stays locked until the transaction of the act ends."""
+    """An entry that is chained when its transaction commits; earlier would be a lock more to die of."""
     made = recorded(*targets, **said)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT chain FROM yardstick.head WHERE tenant = %s FOR UPDATE", [current_tenant()])
-        cursor.execute(CHAIN, [bytes(made.body), current_tenant()])
+    vars(connections["default"]).setdefault("unchained", []).append(bytes(made.body))
     return made
+
+
+def chained(own: BaseDatabaseWrapper) -> Any:
+    """Lock the chain's head, carry it on, and commit, which frees it."""
+    for body in vars(own).pop("unchained", []):
+        with own.cursor() as cursor:
+            cursor.execute(LOCK, [current_tenant()])
+            cursor.execute(CHAIN, [body, current_tenant()])
+    return commit(own)
 
 
 if (way := {"without": without, "inline": inline}.get(os.environ["ORKESTRA_BENCH_RECORDING"])) is not None:
@@ -40,3 +50,5 @@ if (way := {"without": without, "inline": inline}.get(os.environ["ORKESTRA_BENCH
     for module in list(sys.modules.values()):
         if getattr(module, "record", None) is recorded:
             module.record = way  # type: ignore[attr-defined]
+    if way is inline:
+        BaseDatabaseWrapper._commit = chained  # type: ignore[attr-defined]

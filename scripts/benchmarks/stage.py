@@ -76,9 +76,10 @@ def stage() -> Iterator[Stage]:
 
 
 @contextmanager
-def running(command: list[str], environment: dict[str, str]) -> Iterator[None]:
-    """A process around the block, ended by SIGINT."""
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+def running(command: list[str], environment: dict[str, str], *, says: bool = True) -> Iterator[None]:
+    """A process around the block, ended by SIGINT; one line for each request is more than anybody reads."""
+    heard = None if says else subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=heard)
     try:
         yield
     finally:
