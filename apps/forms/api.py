@@ -181,9 +181,8 @@ class SubmissionViewSet(ReadOnlyTenantViewSet[Submission]):
     )
 
     def rows(self) -> Any:
-        return (
-            Submission.objects.visible_to(self.request.member).with_all().select_related("form_version__path_version")
-        )
+        rows = Submission.objects.visible_to(self.request.member).with_all()
+        return rows if self.action == "list" else rows.select_related("form_version__path_version")
 
     @extend_schema(request=DraftInputSerializer, responses=SubmissionSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:

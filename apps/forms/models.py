@@ -238,7 +238,9 @@ class SubmissionQuerySet(TenantQuerySet["Submission"]):
         return self.filter(case__isnull=True) if state == Submission.DRAFT else self.filter(case__state=state)
 
     def with_all(self) -> Self:
-        return self.select_related("form", "form_version", "case", "submitter__user", "current_revision")
+        """With what stands around each, but the JSON of its form: a draft is no part of it, a version is read once."""
+        rows = self.select_related("form", "form_version", "case", "submitter__user", "current_revision")
+        return rows.defer("form__schema", "form__ui", "form__path", "form_version__schema", "form_version__ui")
 
 
 SubmissionManager = TenantManager.from_queryset(SubmissionQuerySet)

@@ -46,7 +46,7 @@ def submissions(request: PageRequest, tenant: str) -> HttpResponse:
         "window": window(rows, request.GET, by="changed_at", size=PAGE_SIZE),
         "asked": asked,
         "states": STATES,
-        "forms": Form.objects.visible_to(request.member).order_by("title"),
+        "forms": Form.objects.visible_to(request.member).order_by("title").values("slug", "title"),
     }
     return page(request, "forms/submissions.html", context)
 
