@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from allauth.mfa.totp.views import ActivateTOTPView
+from allauth.mfa.webauthn.views import AddWebAuthnView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 
 from . import actions, second_factor
 from .models import User
 
 MADE = "orkestra_recovery_codes"
+
+
+class AppView(ActivateTOTPView):  # type: ignore[misc]
+    """Set an app up; with the first factor its recovery codes come next, while they can be shown."""
+
+    def get_success_url(self) -> str:
+        return _next(self.request, super().get_success_url())
+
+
+class PasskeyView(AddWebAuthnView):  # type: ignore[misc]
+    """Add a passkey; with the first factor its recovery codes come next."""
+
+    def get_success_url(self) -> str:
+        return _next(self.request, super().get_success_url())
+
+
+def _next(request: HttpRequest, usual: str) -> str:
+    return reverse("mfa_view_recovery_codes") if MADE in request.session else usual
 
 
 def recovery_codes(request: HttpRequest) -> HttpResponse:

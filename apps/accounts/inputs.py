@@ -77,7 +77,7 @@ class TeamInput(forms.Form):
 class SeatInput(forms.Form):
     """A member to put into a team."""
 
-    member = forms.ModelChoiceField(label=_("Member"), queryset=Member._base_manager.none())
+    member = forms.ModelChoiceField(label=_("Member"), queryset=Member._base_manager.none(), empty_label=_("Choose …"))
 
     def __init__(self, *args: Any, members: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -99,7 +99,13 @@ class JoinInput(forms.Form):
     """A new person who accepts an invitation."""
 
     name = forms.CharField(label=_("Your name"), max_length=200)
-    password = forms.CharField(label=_("Password"), max_length=1024, strip=False, widget=forms.PasswordInput)
+    password = forms.CharField(
+        label=_("Password"),
+        max_length=1024,
+        strip=False,
+        widget=forms.PasswordInput,
+        help_text=_("At least 15 characters; a few words in a row are easy to remember."),
+    )
 
 
 class ResetInput(forms.Form):

@@ -33,6 +33,7 @@ class Opened:
     since: datetime | None
     used: datetime | None
     is_this: bool = False
+    about: str = ""
 
 
 def sessions(request: HttpRequest) -> HttpResponse:
@@ -106,10 +107,11 @@ def _keys(user: User) -> list[Opened]:
             Opened(
                 "key",
                 str(row.pk),
-                f"{row.name} · {row.shown} · {member.tenant.name}",
+                row.name,
                 row.last_address or "",
                 row.created_at,
                 row.last_used_at,
+                about=f"{row.shown} · {member.tenant.name}",
             )
             for row in rows
         ]

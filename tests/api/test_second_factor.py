@@ -36,6 +36,7 @@ def set_up(user):
     secret = re.search(r"<code>([A-Z2-7]{32})</code>", page)[1]
     answer = client.post("/account/2fa/totp/activate/", {"code": code_of(secret)})
     assert answer.status_code == 302, answer.content.decode()[:2000]
+    assert answer["Location"] == "/account/2fa/recovery-codes/"
     codes = re.findall(
         r"<li><code>([A-Z0-9]{4}-[A-Z0-9]{4}-[A-Z0-9]{4})</code>",
         client.get("/account/2fa/recovery-codes/").content.decode(),
