@@ -63,6 +63,7 @@ def test_the_password_alone_opens_no_page(client_of, protected):
     acme, secret, _codes = protected
     answer = client_of.post(LOGIN, {"login": acme.editor.user.email, "password": PASSWORD})
     assert answer["Location"].startswith("/account/2fa/authenticate/")
+    assert ">Code</label>" in client_of.get("/account/2fa/authenticate/").content.decode()
     assert client_of.get(acme.url()).status_code == 302
     assert client_of.get("/account/2fa/").status_code == 302
     assert client_of.post("/account/2fa/authenticate/", {"code": "000000"}).status_code == 200
