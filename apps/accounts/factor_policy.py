@@ -21,8 +21,9 @@ from apps.tenants.refusals import Refused
 from . import actions, second_factor
 from .models import Member
 
+NEVER = "never"
 DAYS = [
-    ("", gettext_lazy("No: each person decides")),
+    (NEVER, gettext_lazy("No: each person decides")),
     ("0", gettext_lazy("Yes, at once")),
     ("7", gettext_lazy("Yes, in a week")),
     ("14", gettext_lazy("Yes, in two weeks")),
@@ -33,15 +34,15 @@ DAYS = [
 class FactorPolicyInput(forms.Form):
     """From when on a second factor is needed."""
 
-    days = forms.ChoiceField(label=gettext_lazy("Is a second factor required?"), choices=DAYS, required=False)
+    days = forms.ChoiceField(label=gettext_lazy("Is a second factor required?"), choices=DAYS)
 
 
 def panel(request: HttpRequest) -> dict[str, Any]:
     """How it stands, and how many members have one."""
     tenant = request.tenant  # type: ignore[attr-defined]
-    members = list(Member.objects.active().values_list("user_id", flat=True))
+    members = list(Member.objects.people().values_list("user_id", flat=True))
     return {
-        "input": FactorPolicyInput(initial={"days": "" if tenant.factor_required_from is None else "0"}),
+        "input": FactorPolicyInput(initial={"days": NEVER if tenant.factor_required_from is None else "0"}),
         "begins": tenant.factor_required_from,
         "is_due": tenant.factor_required_from is not None and tenant.factor_required_from <= clock.now(),
         "members": len(members),
@@ -59,7 +60,7 @@ def change(request: PageRequest, tenant: str) -> HttpResponse:
     try:
         if asked.is_valid():
             days = asked.cleaned_data["days"]
-            actions.require_factor(request.tenant, days=int(days) if days else None, by=request.member)
+            actions.require_factor(request.tenant, days=None if days == NEVER else int(days), by=request.member)
             messages.success(request, _("Saved."))
     except Refused as refused:
         messages.error(request, str(refused.detail))

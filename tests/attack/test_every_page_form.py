@@ -76,6 +76,7 @@ ACTS = [
     Act("accounts:sso_connection", lambda s: {"do": "remove"}, _of("provider"), "accounts_ssoconnection.removed_at"),
     Act("accounts:sso_domain", lambda s: {"do": "remove"}, _of("domain"), "accounts_ssodomain-"),
     Act("accounts:factor_policy", lambda s: {"days": "30"}, may="tenants_tenant.factor_required_from"),
+    Act("accounts:factor_policy", lambda s: {"days": "never"}, may="tenants_tenant.factor_required_from"),
     Act("accounts:api-keys", lambda s: {"name": "CI", "scopes": ["forms.read"], "days": "30"}, status=200),
     Act("accounts:api-key", at=_of("key"), may="accounts_apikey.revoked_at"),
     Act("accounts:service-accounts", lambda s: {"service-name": "Robot", "service-role": "viewer"}, may="accounts_member+is_service accounts_user+is_service"),
