@@ -23,7 +23,7 @@ from apps.accounts.models import Kept
 from apps.flags.evaluation import listener
 from apps.operations.alarms import keeper
 
-from . import cast, database
+from . import acts, cast, database
 from .clients import Api, browser
 
 logging.getLogger("orkestra.access").setLevel("WARNING")  # a line for each request would bury what a failure says
@@ -31,6 +31,23 @@ logging.getLogger("orkestra.access").setLevel("WARNING")  # a line for each requ
 hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Processes that this one starts note their acts where it looks."""
+    acts.begin()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A whole run that is green holds only when every act of the catalogue was written in it."""
+    if exitstatus == pytest.ExitCode.OK and not hasattr(session.config, "workerinput") and acts.amiss():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+    """Say what it was."""
+    for text in acts.amiss():
+        terminalreporter.write_line(text, red=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

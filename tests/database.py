@@ -6,6 +6,7 @@ processes, the sealer and the platform role see exactly what a user would.
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import psycopg
@@ -16,6 +17,8 @@ from procrastinate.contrib.django import app
 from psycopg import sql
 
 from apps.tenants import roles
+
+from . import acts
 
 
 def admin_url(name: str) -> str:
@@ -45,7 +48,9 @@ def make(name: str) -> None:
 
 
 def drop(name: str) -> None:
-    """Remove the database, whoever is still connected."""
+    """Remove the database, whoever is still connected, after noting which acts were written into it."""
+    with contextlib.suppress(psycopg.OperationalError), superuser(name) as connection:
+        acts.note(connection)
     with superuser("postgres") as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 

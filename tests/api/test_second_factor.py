@@ -105,10 +105,17 @@ def test_a_code_of_another_half_minute_is_wrong(api, protected, seconds):
 
 
 def test_a_recovery_code_opens_once(api, protected):
-    acme, _secret, codes = protected
+    acme, secret, codes = protected
     assert token(api, acme, otp=codes[3]).status_code == 200
     assert token(api, acme, otp=codes[3]).status_code == 401
     assert token(api, acme, otp=codes[4]).status_code == 200
+    page = Client()
+    page.post(LOGIN, {"login": acme.editor.user.email, "password": PASSWORD})
+    page.post("/account/2fa/authenticate/", {"code": code_of(secret)})
+    assert page.post("/account/2fa/recovery-codes/generate/").status_code == 302
+    assert token(api, acme, otp=codes[5]).status_code == 401, "new ones end the old"
+    with as_system(acme.id):
+        assert Entry.objects.get(action="factor.codes_made").actor_id == acme.editor.pk
 
 
 def test_guessing_codes_is_slowed_down_even_for_the_right_one(api, protected):
