@@ -56,7 +56,7 @@ ACTIONS = {
     ),
     "ai.summary_written": Act(
         _("An AI summary was written"),
-        _("The model answered; `settled` is what it cost, in millionths."),
+        _("The model answered; “settled” is what it cost, in millionths."),
         ("summary", "sha256", "event", "settled"),
     ),
     "ai.summary_failed": Act(

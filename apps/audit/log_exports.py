@@ -32,7 +32,7 @@ from apps.tenants.context import current_tenant, refuse_support, require
 from apps.tenants.freshness import require_fresh
 from apps.tenants.jobs import defer
 from apps.tenants.models import Tenant
-from apps.tenants.refusals import Conflict, NotFound, Refused
+from apps.tenants.refusals import Conflict, NotFound, Refused, Text
 from apps.tenants.slots import slots
 
 from .actions import record
@@ -40,6 +40,7 @@ from .bundle import Bundle, stream
 from .filters import EntryFilter
 from .models import Entry, EntryQuerySet, LogExport
 from .proofs import fresh_checkpoint
+from .saved import worded
 from .sealer import seal
 
 log = structlog.get_logger(__name__)
@@ -167,10 +168,10 @@ def rows_for(found: LogExport) -> EntryQuerySet:
     return rows.filter(time__lte=found.created_at)
 
 
-def described(exports: list[LogExport]) -> list[tuple[LogExport, str]]:
-    """Each with the name of whoever asked for it."""
+def described(exports: list[LogExport]) -> list[tuple[LogExport, str, list[tuple[Text, Text]]]]:
+    """Each with the name of whoever asked for it, and its filters in words."""
     names = slots.actor_names({one.requested_by for one in exports})
-    return [(one, names.get(one.requested_by, "")) for one in exports]
+    return [(one, names.get(one.requested_by, ""), worded(dict(parse_qsl(one.query)))) for one in exports]
 
 
 def cell(value: Any) -> str:

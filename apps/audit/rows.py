@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from . import canonical, catalogue
 from .models import Entry, PrivateValue
 
 BEFORE = "before"
+ID_LENGTH = 36
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def _row(entry: Entry, said: dict[str, Any] | None, names: dict[UUID, str], kept
     facts = said.get("facts") or {}
     behalf = _named(said.get("on_behalf_of"), names)
     both = _("%(who)s for %(whom)s") % {"who": who, "whom": behalf} if behalf else who
+    facts = _with_names(facts, names)
     return Row(
         entry,
         seq,
@@ -170,7 +172,27 @@ def _people(entries: Sequence[Entry], documents: dict[UUID, dict[str, Any] | Non
             one = (said or {}).get(name)
             if isinstance(one, dict) and (key := _uuid(one.get("id"))):
                 found.add(key)
+        found |= set(_ids_in((said or {}).get("facts")))
     return found
+
+
+def _ids_in(value: Any) -> Iterator[UUID]:
+    """Whatever in the facts has the form of an id; some are people's."""
+    if isinstance(value, str) and len(value) == ID_LENGTH and (key := _uuid(value)):
+        yield key
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _ids_in(part)
+
+
+def _with_names(value: Any, names: dict[UUID, str]) -> Any:
+    """The facts with people's names for their ids."""
+    if isinstance(value, dict):
+        return {key: _with_names(part, names) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_with_names(part, names) for part in value]
+    key = _uuid(value) if isinstance(value, str) and len(value) == ID_LENGTH else None
+    return names.get(key, value) if key else value
 
 
 def _uuid(text: Any) -> UUID | None:

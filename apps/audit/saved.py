@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from django import forms
@@ -11,8 +12,10 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.tenants.refusals import Refused
+from apps.tenants.refusals import Refused, Text
+from apps.tenants.slots import slots
 
+from . import catalogue
 from .filters import EntryFilter
 from .models import SavedView
 
@@ -28,6 +31,20 @@ class NameInput(forms.Form):
 def mine(person: UUID) -> list[SavedView]:
     """One person's views by name."""
     return list(SavedView.objects.filter(person=person).order_by("name"))
+
+
+def worded(asked: Mapping[str, str]) -> list[tuple[Text, Text]]:
+    """Filters as a person reads them: what each is called, and what it asks for."""
+    known = catalogue.known()
+    people = {str(key): name for key, name in slots.actors()} if "actor" in asked else {}
+    words: dict[str, Callable[[str], Text]] = {
+        "action": lambda value: known.get(value, value),
+        "actor": lambda value: people.get(value, value),
+        "outcome": lambda value: catalogue.OUTCOMES.get(value, value),
+        "type": lambda value: value.replace("_", " "),
+    }
+    fields = EntryFilter.base_fields
+    return [(fields[name].label or name, words.get(name, str)(asked[name])) for name in asked if name in fields]
 
 
 def one_of_mine(person: UUID, pk: UUID) -> SavedView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -35,7 +36,8 @@ def views(request: PageRequest, tenant: str) -> HttpResponse:
         except Refused as refused:
             fault = str(refused.detail)
     context = {
-        "views": saved.mine(request.member.pk),
+        "views": [(one, saved.worded(dict(parse_qsl(one.query)))) for one in saved.mine(request.member.pk)],
+        "asked": saved.worded(asked.asked),
         "filter": asked,
         "fault": fault,
         "typed": request.POST.get("name", ""),
@@ -60,7 +62,12 @@ def view(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
             fault = _("Give the view a name of up to 80 signs.")
         except Refused as refused:
             fault = str(refused.detail)
-    context = {"view": found, "fault": fault, "typed": request.POST.get("name", found.name)}
+    context = {
+        "asked": saved.worded(dict(parse_qsl(found.query))),
+        "view": found,
+        "fault": fault,
+        "typed": request.POST.get("name", found.name),
+    }
     return page(request, "audit/view.html", context, status=422 if fault else 200)
 
 
@@ -77,6 +84,7 @@ def exports(request: PageRequest, tenant: str) -> HttpResponse:
             fault = str(refused.detail)
     listed = list(LogExport.objects.order_by("-created_at")[:SHOWN])
     context = {"exports": log_exports.described(listed), "filter": asked, "fault": fault, "days": log_exports.KEPT.days}
+    context["asked"] = saved.worded(asked.asked)
     context["is_making"] = any(one.is_waiting for one in listed)
     return page(request, "audit/exports.html", context, status=409 if fault else 200)
 
