@@ -41,7 +41,10 @@ def define_plan(key: str, limits: dict[Resource, int | None], *, log_days: int |
         key=key, version=before.version + 1, name=before.name, order=before.order, log_retention_days=log_days,
         limits={resource: most for resource, most in changed.items() if most is not None},
     )  # fmt: skip
-    facts = {"plan": key, "version": made.version, "limits": made.limits, "log_days": log_days}
+    facts = {
+        "plan": key, "version": made.version, "limits": made.limits, "limits_before": before.limits,
+        "log_days": log_days, "log_days_before": before.log_retention_days,
+    }  # fmt: skip
     with transaction.atomic(), transaction.atomic(using="owner"):
         made.save(using="owner", force_insert=True)
         record_platform("plan.defined", made, facts=facts)

@@ -9,7 +9,7 @@ ACTIONS = {
     "plan.defined": Act(
         _("Defined a version of a plan"),
         _("From now on the plan means this; tenants on an earlier version keep it."),
-        ("plan", "version", "limits", "log_days"),
+        ("plan", "version", "limits", "limits_before", "log_days", "log_days_before"),
     ),
     "plan.started": Act(_("Started with a plan"), _("The tenant's first plan."), ("plan", "version")),
     "plan.changed": Act(

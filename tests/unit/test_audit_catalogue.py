@@ -148,6 +148,22 @@ def test_every_act_says_what_an_entry_of_it_means():
     assert bare == [], "Give them a meaning and their facts: Act(title, meaning, fields)."
 
 
+# Acts that change something and yet have no value before, each with its reason.
+NO_BEFORE = {
+    "password.changed": "neither is anybody's to know",
+    "ai.provider_switched": "the switch was the other way before",
+    "service_account.switched": "the switch was the other way before",
+}
+CHANGES = (".changed", ".switched", ".provider_switched", ".overridden", ".required", ".only", ".defined")
+
+
+def test_an_act_that_changes_something_has_the_value_before_among_its_facts():
+    changing = {name: act.fields for name, act in listed() if name.endswith(CHANGES)}
+    bare = {name for name, fields in changing.items() if not any("before" in field for field in fields)}
+    assert bare == set(NO_BEFORE)
+    assert len(changing) > 15
+
+
 def keys_of(node: ast.AST | None, around: ast.FunctionDef | None) -> set[str]:
     """The names in the dicts of an expression; a variable is looked up in the function around it."""
     if isinstance(node, ast.Name) and around is not None:
