@@ -50,8 +50,12 @@ ACTIONS = {
         ("kid", "at_once"),
     ),
     "tenant.created": Act(_("Created the tenant"), _("The organisation was made.")),
-    "tenant.suspended": Act(_("Suspended the tenant"), _("The operator lets nobody in any more; nothing was deleted.")),
-    "tenant.resumed": Act(_("Opened the tenant again"), _("Its members get in again.")),
+    "tenant.suspended": Act(
+        _("Suspended the tenant"),
+        _("The operator lets nobody in any more; nothing was deleted. Owners have the reason by mail."),
+        ("reason_sha256",),
+    ),
+    "tenant.resumed": Act(_("Opened the tenant again"), _("Its members get in again."), ("reason_sha256",)),
     "member.added": Act(
         _("Added a member"),
         _("A person belongs to the organisation now."),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from io import StringIO
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -20,6 +21,7 @@ from apps.audit.rows import changes
 from apps.flags.actions import create_flag
 from apps.forms.actions import exports
 from apps.forms.models import Export
+from apps.tenants import clock
 from apps.tenants.context import as_system
 from apps.tenants.models import PLATFORM_TENANT_ID
 from tests.ai import allowed, ask, run
@@ -124,6 +126,13 @@ def work(acme: Any, api: Any) -> None:
         if verdict == "send_back":
             ok(editor.patch(place, {"data": {"item": "A long lathe", "total": 8}}))
             ok(editor.post(f"{place}/submit"))
+    ends = (clock.now() + timedelta(days=5)).isoformat()
+    made = ok(reviewer.post("/api/v1/delegations", {"stand_in": str(acme.viewer.pk), "ends_at": ends})).json()["id"]
+    ok(editor.post(f"/api/v1/forms/{form}/submissions", {"data": {"item": "B", "total": 5}}))
+    viewer = api.as_(acme.viewer)  # a member by now
+    (task,) = viewer.get("/api/v1/tasks", {"state": "open"}).json()["results"]
+    ok(viewer.post(f"/api/v1/tasks/{task['id']}/decide", {"verdict": "approve", "revision": task["revision"]}))
+    ok(reviewer.delete(f"/api/v1/delegations/{made}"))
 
 
 def operators(acme: Any) -> None:
@@ -168,6 +177,7 @@ class Told:
     changed: str = ""  # the fact that holds the value after; its former value stands there too
     platform: bool = False
     visitor: bool = False
+    behalf: str = ""
 
 
 LOG, PAGE, JOB = "log_export", "session", "system"
@@ -200,7 +210,11 @@ WORDS: dict[str, list[Told]] = {
         Told("case.sent_back", "reviewer", about="submission"), Told("case.resubmitted", "editor", about="submission"),
     ],
     "decisions": [Told("submission.decided", "reviewer", about="submission")],
-    "delegations": [Told("task.reassigned", "owner", about="submission")],
+    "delegations": [
+        Told("task.reassigned", "owner", about="submission"), Told("delegation.created", "reviewer", about="delegation"),
+        Told("submission.decided", "viewer", about="submission", behalf="reviewer"),
+        Told("delegation.ended", "reviewer", about="delegation"),
+    ],
     "attachments": [
         Told("attachment.added", "editor", about="submission"),
         Told("attachment.removed", "editor", PAGE, "submission"),
@@ -255,11 +269,17 @@ def fits(told: Told, of_platform: bool, entry: Entry, names: dict[Any, str]) -> 
     about = said["targets"][0]["type"] if said["targets"] else ""
     found = Told(
         said["action"], names.get(entry.actor_id, said["actor"]["type"]), said["credential"], about, said["outcome"],
-        told.changed, of_platform, said["impersonator"] is not None,
+        told.changed, of_platform, said["impersonator"] is not None, behalf_of(said, names),
     )  # fmt: skip
     is_whole = (said["actor"]["id"] is None) == (found.by in {JOB, "anonymous"})
     by_request = found.by == JOB or bool(said["request_id"])
     return found == told and is_whole and by_request and (not told.changed or has_before(entry, told.changed))
+
+
+def behalf_of(said: dict[str, Any], names: dict[Any, str]) -> str:
+    """In whose place a verdict was given; an act about oneself names nobody else."""
+    other = said.get("on_behalf_of")
+    return names[UUID(other["id"])] if other and other["id"] != said["actor"]["id"] else ""
 
 
 def has_before(entry: Entry, name: str) -> bool:

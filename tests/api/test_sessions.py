@@ -224,7 +224,7 @@ def test_what_changes_is_in_force_at_the_next_request_at_every_door(acme, name):
     assert APIClient().post("/api/v1/auth/refresh", {"refresh": tokens["refresh"]}).status_code == 401
     assert pair(acme.editor, acme).status_code == 401
     if name == "tenant_suspended":
-        call_command("suspend_tenant", acme.slug, resume=True, stdout=StringIO())
+        call_command("suspend_tenant", acme.slug, resume=True, reason="The exercise is over.", stdout=StringIO())
         assert pair(acme.editor, acme).status_code == 200
         with as_system(acme.id):
             assert Entry.objects.get(action="tenant.resumed").target_id == acme.id

@@ -42,14 +42,14 @@ def _change(tenant: Tenant, *, to_active: bool, by: User | None, reason: str) ->
             text = _("%(name)s is not suspended.") if to_active else _("%(name)s is suspended already.")
             raise Refused(text % {"name": tenant.name})
         digest = hashlib.sha256(reason.strip().encode()).hexdigest()
-        action = "tenant.resumed" if to_active else "tenant.suspended"
-        entry = record(action, tenant, facts={"reason_sha256": digest})
+        facts = {"reason_sha256": digest}
+        entry = record("tenant.resumed" if to_active else "tenant.suspended", tenant, facts=facts)
         for owner in people.owners():
             queue_mail(
                 to=owner.email,
                 template="account/mail/resumed" if to_active else "account/mail/suspended",
                 context={"name": owner.name, "tenant": tenant.name, "reason": reason.strip()},
-                dedupe=f"{action}:{entry.pk}:{owner.user_id}",
+                dedupe=f"{entry.action}:{entry.pk}:{owner.user_id}",
                 user_id=owner.user_id,
             )
 
