@@ -250,13 +250,21 @@ class AssignmentQuerySet(TenantQuerySet["Assignment"]):
         began = running.filter(person=OuterRef("person"), starts_at__lte=before)
         return self.filter(IsAnyOf("person_id", running.values("person_id"))).filter(Exists(began))
 
-    def decided_by(self, member: Member) -> Self:
-        """What the member has decided, in whose place ever."""
-        return self.filter(IsAnyOf("pk", Decision.objects.filter(person=member).values("assignment_id")))
+    def decided_for_others(self, member: Member) -> Self:
+        """What the member has decided in somebody else's place."""
+        return self.filter(IsAnyOf("pk", Decision.objects.for_others(member).values("assignment_id")))
+
+    def done_with(self, member: Member) -> Self:
+        """What was decided with the member's voice, by whomever, and by the member with another's; the newest first."""
+        others = Decision.objects.for_others(member).values("assignment_id")
+        rows = self.filter(Q(person=member, state=AssignmentState.DECIDED) | Q(IsAnyOf("pk", others)))
+        return rows.order_by("-step__opened_at", "-pk")
 
     def seen_by(self, member: Member) -> Self:
         """What the member may read: what they were asked, what they decided, and what they stand in for."""
-        found = [rows.values("pk") for rows in (self.of(member), self.covered_by(member), self.decided_by(member))]
+        found = [
+            rows.values("pk") for rows in (self.of(member), self.covered_by(member), self.decided_for_others(member))
+        ]
         return self.filter(pk__in=found[0].union(*found[1:]))
 
     def waiting_for(self, member: UUID) -> Self:
@@ -301,6 +309,15 @@ class Assignment(TenantModel):
         indexes = [models.Index(fields=["tenant", "person", "state"], name="approvals_assignment_person")]
 
 
+class DecisionQuerySet(TenantQuerySet["Decision"]):
+    def for_others(self, member: Member) -> Self:
+        """What the member said in somebody else's place."""
+        return self.filter(person=member, on_behalf_of__isnull=False)
+
+
+DecisionManager = TenantManager.from_queryset(DecisionQuerySet)
+
+
 class Decision(TenantModel):
     """What one person said, about exactly the revision they saw; nobody can change it afterwards.
 
@@ -320,7 +337,16 @@ class Decision(TenantModel):
     subject_sha256 = models.CharField(max_length=64)
     decided_at = models.DateTimeField(default=clock.now)
 
+    objects: ClassVar[DecisionManager] = DecisionManager()
+
     class Meta:
+        indexes = [
+            models.Index(
+                fields=["tenant", "person"],
+                condition=Q(on_behalf_of__isnull=False),
+                name="approvals_decided_for_others",
+            )
+        ]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "step", "person"], name="approvals_decided_once"),
             models.UniqueConstraint(fields=["tenant", "step", "on_behalf_of"], name="approvals_decided_for_once"),
@@ -346,7 +372,7 @@ def asked_about(member: Member) -> models.QuerySet[Any]:
     rows = Assignment.objects
     found = [
         one.values("step__case__subject_id")
-        for one in (rows.of(member), rows.covered_by(member), rows.decided_by(member))
+        for one in (rows.of(member), rows.covered_by(member), rows.decided_for_others(member))
     ]
     subjects: models.QuerySet[Any] = found[0].union(*found[1:])
     return subjects

@@ -75,6 +75,7 @@ def test_a_stand_in_finds_the_task_and_decides_and_both_names_are_kept(api, brow
     assert said["on_behalf_of"] == {"type": "member", "id": str(acme.reviewer.pk)}
     for page in (f"submissions/{away.sent}/", f"tasks/{task['id']}/"):
         assert "Editor for Reviewer" in browse(acme.editor).get(acme.url(page)).content.decode()
+    assert "by Editor for you" in browse(acme.reviewer).get(acme.url("tasks/")).content.decode()
     assert "Editor for Reviewer" in browse(acme.reviewer).get(acme.url(f"tasks/{task['id']}/")).content.decode()
     seal(acme.id)
     with as_system(acme.id):

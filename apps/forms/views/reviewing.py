@@ -76,7 +76,7 @@ def tasks(request: PageRequest, tenant: str) -> HttpResponse:
     """What waits for me, the oldest first; and what I have decided."""
     require("tasks.decide")
     rows = Assignment.objects.with_case()
-    done = rows.decided_by(request.member).prefetch_related("decisions").order_by("-step__opened_at")
+    done = rows.done_with(request.member).prefetch_related("decisions__person__user")
     context = {"tasks": rows.waiting_for(request.member.pk), "done": done[:PAGE_SIZE]}
     return page(request, "forms/tasks.html", context)
 
