@@ -103,7 +103,7 @@ class EntryViewSet(ReadOnlyTenantViewSet[Entry]):
         return asked
 
 
-class MissingSerializer(serializers.Serializer[Any]):
+class UntoldSerializer(serializers.Serializer[Any]):
     kind = serializers.CharField(help_text="what the rows are, as room and model")
     how = serializers.CharField(
         help_text="untold: no entry says so; gone: an entry tells of it; unreadable: no entry is legible"
@@ -128,7 +128,7 @@ class VerificationSerializer(serializers.Serializer[Any]):
     pruned = serializers.IntegerField(help_text="places whose body is gone by retention, as the log itself says")
     at = serializers.DateTimeField()
     unlogged = serializers.IntegerField(required=False, help_text="stored rows that no entry tells of")
-    unlogged_kinds = MissingSerializer(many=True, required=False, help_text="each kind of them")
+    unlogged_kinds = UntoldSerializer(many=True, required=False, help_text="each kind of them")
     unlogged_first = serializers.CharField(required=False, help_text="the first of them; empty when there is none")
 
 
