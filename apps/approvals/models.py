@@ -165,6 +165,11 @@ class CaseStep(TenantModel):
     def audit_label(self) -> str:
         return self.key
 
+    @property
+    def definition(self) -> Step:
+        """What its path says of it."""
+        return next(step for step in self.case.path_version.steps if step.key == self.key)
+
 
 class DelegationQuerySet(TenantQuerySet["Delegation"]):
     def running(self) -> Self:

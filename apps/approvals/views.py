@@ -17,6 +17,7 @@ from apps.tenants.pages import PageRequest, page, refusal_on, turl
 from apps.tenants.refusals import Conflict
 
 from .actions import end_stand_in, set_stand_in, staff_step
+from .actions.cases import shut_out
 from .inputs import StaffInput, StandInForInput, StandInInput
 from .models import CaseStep, Delegation, who_decide
 
@@ -84,10 +85,10 @@ def stuck(request: PageRequest, tenant: str) -> HttpResponse:
         with refusal_on(asked):
             staff_step(found, asked.cleaned_data["people"], by=request.member)
             return _done(request, _("They are asked, and told by mail."), "approvals:stuck")
+    steps = [(one, shut_out(one.case, one.definition)) for one in CaseStep.objects.stuck().order_by("opened_at")]
     context = {
         "input": asked,
-        "steps": CaseStep.objects.stuck().order_by("opened_at"),
-        "people": people,
+        "steps": [(one, [person for person in people if person.pk not in barred]) for one, barred in steps],
         "asked_step": step,
         "chosen": {_uuid(one) for one in request.POST.getlist("people")},
     }

@@ -38,6 +38,7 @@ def decide(assignment: Assignment, *, by: Member, verdict: str, revision: UUID, 
     # The case's row comes first, then the step's: every writer takes them in this order.
     case = Case.objects.select_for_update().get(pk=assignment.step.case_id)
     step = CaseStep.objects.select_for_update().get(pk=assignment.step_id)
+    step.case = case
     assignment = Assignment.objects.select_for_update().get(pk=assignment.pk)
     _check(case, step, assignment, by, verdict, revision, reason)
     decision = Decision.objects.create(
@@ -84,8 +85,7 @@ def _check(
         raise Conflict(_("This is decided already."), code="already_decided")
     if case.subject_revision != revision:
         raise Conflict(_("The submission has changed since you opened it; read it again."), code="stale_revision")
-    definition = next(found for found in case.path_version.steps if found.key == step.key)
-    if not who_decide().filter(pk=by.pk).exists() or {by.pk, assignment.person_id} & shut_out(case, definition):
+    if not who_decide().filter(pk=by.pk).exists() or {by.pk, assignment.person_id} & shut_out(case, step.definition):
         raise Forbidden(_("You may not decide on this."))
     if assignment.person_id != by.pk:
         take_seat(case, step, assignment, by)

@@ -32,10 +32,10 @@ def staff_step(step: CaseStep, people: Sequence[Member], *, by: Member) -> CaseS
     # The case's row comes first, then the step's: every writer takes them in this order.
     case = Case.objects.select_for_update().get(pk=step.case_id)
     step = CaseStep.objects.select_for_update().get(pk=step.pk)
+    step.case = case
     if step.state != StepState.STUCK or case.state != CaseState.IN_REVIEW:
         raise Conflict(_("This step does not stand still any more."), code="not_stuck")
-    definition = next(found for found in case.path_version.steps if found.key == step.key)
-    barred = shut_out(case, definition)
+    definition, barred = step.definition, shut_out(case, step.definition)
     for one in people:
         if one.pk == by.pk:
             raise Refused(_("Name somebody else than yourself: four eyes."), code="own_step", field="people")
