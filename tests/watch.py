@@ -25,7 +25,7 @@ DECIDE = {
     "role", "default_role", "factor_trust", "state", "kind", "scopes", "scope", "credential", "expires_at", "filling",
     "principal_type", "principal_role", "factor_required_from", "slug", "teams", "generation", "email", "amr", "off",
     "revoked_at", "removed_at", "accepted_at", "verified_at", "plan_id", "limits", "overrides", "trial_ends_at", "most",
-    "cap", "ceiling", "live_version_id", "person", "subject", "issuer",
+    "cap", "ceiling", "ended_at", "live_version_id", "person", "subject", "issuer",
 }  # fmt: skip
 TYPES = {"uuid", "boolean", "bytea"}
 # What the machine writes on its own way: the log, whose every entry names its actor, counts, and mail.

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,10 +20,12 @@ from django.test import Client
 from django.urls import URLResolver, get_resolver, reverse
 
 from apps.accounts import actions
+from apps.approvals.models import Delegation
 from apps.audit.models import SavedView
 from apps.comms.models import WebhookDelivery
 from apps.forms.models import Grant, Submission
 from apps.operations.streams.models import Stream
+from apps.tenants import clock
 from apps.tenants.context import as_system
 from tests import identity_provider
 from tests.ai import allowed
@@ -31,7 +34,7 @@ from tests.clients import browser
 from tests.forms import SCHEMA, published, step
 from tests.identity_provider import CLIENT, SECRET
 from tests.sso import connect, prove
-from tests.watch import Watch, foreign
+from tests.watch import NOWHERE, Watch, foreign
 
 
 @dataclass
@@ -49,6 +52,12 @@ class Act:
 
 def _of(key: str, field: str = "pk") -> Callable[[Any], dict[str, Any]]:
     return lambda s: {field: getattr(s, key)}
+
+
+def _days(first: int) -> dict[str, str]:
+    """A week that begins in so many days."""
+    today = clock.now().date()
+    return {"starts_at": str(today + timedelta(days=first)), "ends_at": str(today + timedelta(days=first + 6))}
 
 
 FORM = {"title": "Other", "slug": "other", "schema": json.dumps(SCHEMA), "ui": "", "path": ""}
@@ -95,6 +104,10 @@ ACTS = [
     Act("forms:access", lambda s: {"filling": "named"}, lambda s: SLUG, "forms_form.filling", "editor"),
     Act("forms:discard", at=_of("second_draft"), may="forms_submission-", who="editor"),
     Act("forms:delete", lambda s: {"typed": "unpublished"}, lambda s: {"slug": "unpublished"}, "forms_form- forms_grant- approvals_path-", "editor"),
+    Act("approvals:mine", lambda s: _days(10) | {"stand_in": str(s.acme.reviewer.pk)}, who="editor"),
+    Act("approvals:end", at=_of("delegation"), may="approvals_delegation.ended_at", who="editor"),
+    Act("approvals:stand-ins", lambda s: _days(20) | {"person": str(s.acme.reviewer.pk), "stand_in": str(s.acme.editor.pk), "note": "Away."}),
+    Act("approvals:stuck", lambda s: {"step": NOWHERE, "people": [str(s.acme.reviewer.pk)]}, status=404),  # none is
     Act("forms:take", at=_of("lost"), may="forms_grant+role"),
     Act("forms:data"),
     Act("ai:summary", lambda s: {"ai": "ask"}, _of("task"), who="reviewer", status=200),
@@ -181,6 +194,10 @@ def _stage(api: Any, acme: Company, globex: Company, idp: Any) -> SimpleNamespac
         made.stream = Stream.objects.create(url="https://logs.example/in", description="", secret="").pk
         WebhookDelivery.objects.filter(pk=made.delivery).update(state="failed")
         made.revision = Submission.objects.get(pk=sent["id"]).current_revision_id
+        made.delegation = Delegation.objects.create(
+            person=acme.editor, stand_in=acme.owner, created_by=acme.owner,
+            starts_at=clock.now() + timedelta(days=30), ends_at=clock.now() + timedelta(days=31),
+        ).pk  # fmt: skip
         made.saved = SavedView.objects.create(person=acme.owner.pk, name="Old", query="outcome=refused").pk
         Grant.objects.filter(form=lost).delete()
     made.grant = lambda: _as(acme, lambda: Grant.objects.get(form=form, principal_member=acme.viewer).pk)
