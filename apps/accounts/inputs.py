@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from zoneinfo import available_timezones
 
+from allauth.account.forms import ChangePasswordForm
 from django import forms
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
 from apps.tenants.slots import Tie
 
-from . import actions
+from . import actions, limits
 from .models import Member
 from .rules import PERMISSIONS, Role
 
@@ -116,6 +117,22 @@ class ResetInput(forms.Form):
     def save(self, request: HttpRequest) -> None:
         """As allauth's page calls it. Who has this address is looked up by a job: see `actions.ask_for_reset`."""
         actions.ask_for_reset(self.cleaned_data["email"])
+
+
+class PasswordChangeInput(ChangePasswordForm):  # type: ignore[misc]
+    """The password until now and a new one; a wrong one here counts and is recorded as at sign-in."""
+
+    def clean_oldpassword(self) -> str:
+        """The password until now, if it is right. Raises TooMany."""
+        person = str(self.user.pk)
+        limits.spend(limits.GUESSES_AT_CHANGE, person)
+        try:
+            typed: str = super().clean_oldpassword()
+        except forms.ValidationError:
+            actions.sign_in_refused(self.user.email)
+            raise
+        limits.give_back(limits.GUESSES_AT_CHANGE, person)
+        return typed
 
 
 class SuspensionInput(forms.Form):

@@ -57,6 +57,7 @@ GUESSES_AT_ACCOUNT_FROM_ADDRESS = Limit("sign_in.account_address", 5, 300, is_at
 GUESSES_AT_ACCOUNT = Limit("sign_in.account", 50, 3600, is_attack=True)
 GUESSES_FROM_ADDRESS = Limit("sign_in.address", 30, 60, is_attack=True)
 SECOND_FACTOR_GUESSES = Limit("second_factor.account", 5, 300, is_attack=True)
+GUESSES_AT_CHANGE = Limit("password_change.account", 5, 300, is_attack=True)
 RESETS_FOR_ACCOUNT = Limit("reset.account", 5, 300)
 INVITATIONS_OF_TENANT = Limit("invitations.tenant", 300, 3600)
 BAD_KEYS_FROM_ADDRESS = Limit("api_key.address", 60, 60, is_attack=True)

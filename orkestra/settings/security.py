@@ -47,7 +47,10 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 MFA_ADAPTER = "apps.accounts.second_factor.SecondFactorAdapter"
-ACCOUNT_FORMS = {"reset_password": "apps.accounts.inputs.ResetInput"}
+ACCOUNT_FORMS = {
+    "reset_password": "apps.accounts.inputs.ResetInput",
+    "change_password": "apps.accounts.inputs.PasswordChangeInput",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn"]  # recovery codes are ours: allauth keeps them as a seed
 MFA_WEBAUTHN_USER_VERIFICATION = "preferred"
 MFA_FORMS = {

@@ -258,3 +258,19 @@ def test_a_wrong_password_where_it_is_asked_again_is_an_entry_too(acme, browse):
     answers = [page.post("/account/reauthenticate/", {"password": "wrong horse"}).status_code for _number in range(8)]
     assert (answers[0], answers[-1]) == (200, 429)
     assert len(_logged(PLATFORM_TENANT_ID, "session.refused")) == before + answers.count(200)
+
+
+def test_a_wrong_password_where_it_is_changed_is_an_entry_and_counts_without_redis(acme, browse, redis_away):
+    before, page = len(_logged(PLATFORM_TENANT_ID, "session.refused")), browse(acme.editor)
+    sent = {
+        "oldpassword": "wrong horse",
+        "password1": "a new long horse battery",
+        "password2": "a new long horse battery",
+    }
+    assert page.post("/account/password/change/", sent).status_code == 200
+    assert len(_logged(PLATFORM_TENANT_ID, "session.refused")) == before + 1
+    assert acme.editor.user.email not in str(_logged(PLATFORM_TENANT_ID, "session.refused")[-1].facts)
+    answers = [page.post("/account/password/change/", sent).status_code for _number in range(6)]
+    assert answers == [200] * 4 + [429] * 2
+    assert page.post("/account/password/change/", sent | {"oldpassword": PASSWORD}).status_code == 429
+    assert len(_logged(PLATFORM_TENANT_ID, "session.refused")) == before + 5
