@@ -54,8 +54,7 @@ CLAIMS: tuple[Claim, ...] = (
         _("The log streamed to your own systems"),
         _(
             "A tenant streams its log to addresses of its own: signed, in the log's order, at least once and with nothing "
-            "left out, for only a success moves a stream on. Owners are mailed when one fails for long. Addresses and browsers "
-            "of people are not sent."
+            "left out, for only a success moves a stream on. Addresses and browsers of people are not sent."
         ),
         True,
         "operations.streams",
@@ -349,18 +348,13 @@ CLAIMS: tuple[Claim, ...] = (
         _("AI budget and ledger"),
         _(
             "AI is off until the operator names a model and grants a budget and an owner agrees. Before each call the "
-            "most it can cost is held, so that a month's limit holds through crashes; every attempt is in a ledger that "
-            "the app can only add to, and an entry of the audit log. What a model writes is labelled, plain text, and decides nothing."
+            "most it can cost is held, so that a month's limit holds through crashes; every attempt is in an append-only "
+            "ledger and in the audit log. What a model writes is labelled, plain text, and decides nothing."
         ),
         True,
         "ai.ledger",
         ("apps/ai/actions/ledger.py", "apps/ai/gateway.py", "apps/ai/redaction.py"),
-        (
-            "tests/faults/test_ai_ledger.py",
-            "tests/faults/test_ai_models.py",
-            "tests/api/test_ai.py",
-            "tests/api/test_ai_budget.py",
-        ),
+        ("tests/faults/test_ai_ledger.py", "tests/faults/test_ai_models.py", "tests/api/test_ai.py"),
     ),
     Claim(
         "disclosure",

@@ -53,6 +53,7 @@ def whole() -> Budget:
     held = Reservation.objects.filter(budget=found, state="held")
     assert sum(held.values_list("amount", flat=True)) == found.held
     assert found.taken <= found.limit
+    assert Entry.objects.filter(action="ai.called").exclude(outcome="refused").count() == UsageEvent.objects.count()
     assert probe().holds
     return found
 
