@@ -20,7 +20,7 @@ def test_the_api_lists_every_act_with_its_meaning_and_facts(api, acme):
     answer = api.as_(acme.owner).get("/api/v1/audit/actions")
     rows = {row["name"]: row for row in answer.json()["results"]}
     assert set(rows) == {name for name, _act in listed()}
-    assert rows["submission.decided"]["fields"] == ["verdict", "step", "revision", "sha256"]
+    assert rows["submission.decided"]["fields"] == ["verdict", "step", "revision", "sha256", "on_behalf_of"]
     assert all(row["title"] and row["meaning"] and row["since"] for row in rows.values())
 
 

@@ -292,7 +292,10 @@ def test_a_worker_killed_between_the_call_and_its_note_loses_nothing(acme, recei
     with as_system(acme.id):
         results = sorted(str(call.status) for call in delivery.calls.all())
         entries = {str(pk) for pk in Entry.objects.filter(seals__seq__gte=0).values_list("pk", flat=True)}
-    assert results == ["204", "None"], "the attempt that was cut off stands in the log without a result"
+    assert results[0] == "204"
+    assert set(results[1:]) == {"None"}, (
+        "what was cut off stands in the log without a result, and so does what took too long"
+    )
     told = [event for call in receiver.calls if call.path == "/log" for event in json.loads(call.body)]
     assert {event["id"] for event in told} == entries
     assert len(told) > len(entries), "what was cut off came again, under the same ids"
