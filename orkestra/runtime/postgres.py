@@ -27,7 +27,7 @@ LAST_CHECKPOINT_SECONDS = 30.0
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 SETTINGS = {
     "listen_addresses": "",
-    "max_connections": "80",
+    "max_connections": "120",
     "shared_buffers": "256MB",
     "jit": "off",
     "password_encryption": "scram-sha-256",
