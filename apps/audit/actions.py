@@ -12,11 +12,12 @@ from django.db import models, router, transaction
 from apps.tenants import clock
 from apps.tenants.context import TenantContext, as_platform, current, current_tenant
 from apps.tenants.ids import new_id
+from apps.tenants.inserting import insert_together
 from apps.tenants.models import PLATFORM_TENANT_ID
 
 from . import canonical, catalogue, private
 from .models import Entry
-from .receipts import issue
+from .receipts import signed
 
 VERSION = 1
 
@@ -46,7 +47,7 @@ def record(
     """
     if not transaction.get_connection(router.db_for_write(Entry)).in_atomic_block:
         raise RuntimeError("An entry is written in the transaction of its act; there is none.")
-    if action not in catalogue.known():
+    if catalogue.find(action) is None:
         raise KeyError(f"No room has registered the act {action!r}.")
     named = [_target(target) for target in targets]
     first = named[0] if named else None
@@ -65,10 +66,8 @@ def record(
     )
     values = private.drawn()
     entry.body = canonical.encode(_document(entry, named, facts or {}, on_behalf_of) | private.commitments(values))
-    entry.save(force_insert=True)
-    private.keep(values, entry)
-    if receipt:
-        issue(entry)
+    private.beside(values, entry)
+    insert_together(entry, *values, *([signed(entry)] if receipt else []))
     return entry
 
 

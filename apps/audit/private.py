@@ -50,11 +50,10 @@ def commitment(salt: bytes, value: str) -> str:
     return hmac.new(salt, value.encode(), hashlib.sha256).hexdigest()
 
 
-def keep(values: list[PrivateValue], entry: Entry) -> None:
-    """Store them beside their entry, in its transaction."""
+def beside(values: list[PrivateValue], entry: Entry) -> None:
+    """Let them name the entry that they stand beside; they are stored with it."""
     for one in values:
         one.entry = entry
-    PrivateValue.objects.bulk_create(values)
 
 
 @transaction.atomic

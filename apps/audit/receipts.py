@@ -17,13 +17,11 @@ REMEMBER_SECONDS = 5.0
 _known: tuple[float, int] = (-REMEMBER_SECONDS, 1)
 
 
-def issue(entry: Entry) -> Receipt:
-    """Sign that this entry is committed with the transaction in force."""
+def signed(entry: Entry) -> Receipt:
+    """The receipt, not yet stored, that says that this entry is committed with the transaction in force."""
     origin = keys.origin_of(current_tenant(), _incarnation())
     said = Statement(origin, entry.pk, tree.leaf_hash(bytes(entry.body)), canonical.timestamp(entry.time))
-    made = Receipt(entry=entry, note=note.sign(said.text(), keys.signers(origin)))
-    made.save(force_insert=True)
-    return made
+    return Receipt(entry=entry, note=note.sign(said.text(), keys.signers(origin)))
 
 
 def visible() -> Any:

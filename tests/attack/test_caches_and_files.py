@@ -64,6 +64,7 @@ MEMORIES = {
     "tenants/bound.py:_signed": "a signed context, by tenant and person",
     "tenants/egress.py:public_trust": "the public certificate authorities",
     "tenants/encryption.py:_derive": "keys of the installation",
+    "tenants/inserting.py:_text": "text of inserts, by models",
     "tenants/job_signing.py:_key": "keys of the installation",
     "tenants/security_events.py:_raised": "when an event was told last, by what it is about",
     "trust/controls.py:_strangers": "the controls of the demo, for strangers",
