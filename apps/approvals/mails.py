@@ -36,9 +36,10 @@ def tasks_wait(case: Case, step: CaseStep, asked: list[Assignment]) -> None:
     """To those who are asked, and to whoever stands in for one of them and may take it."""
     for assignment in asked:
         _task_waits(case, step, assignment, assignment.person)
-    people = [assignment.person_id for assignment in asked]
-    rows = Delegation.objects.running().filter(person__in=people).select_related("stand_in__user", "stand_in__tenant")
-    for row in rows:
+    theirs = Delegation.objects.filter(person__in=[assignment.person_id for assignment in asked])
+    if not theirs.in_period().exists():
+        return
+    for row in theirs.running().select_related("stand_in__user", "stand_in__tenant"):
         assignment = next(one for one in asked if one.person_id == row.person_id)
         if Assignment.objects.waiting_for(row.stand_in_id).filter(pk=assignment.pk).exists():
             _task_waits(case, step, assignment, row.stand_in)

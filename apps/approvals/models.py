@@ -172,11 +172,19 @@ class CaseStep(TenantModel):
 
 
 class DelegationQuerySet(TenantQuerySet["Delegation"]):
-    def running(self) -> Self:
-        """In force at this moment: begun, neither over nor ended, between two who decide here."""
+    def in_period(self) -> Self:
+        """Begun, and neither over nor ended; whether both decide here still is not asked."""
         now = clock.now()
-        rows = self.filter(starts_at__lte=now, ends_at__gt=now, ended_at=None)
-        return rows.filter(person__in=who_decide(), stand_in__in=who_decide())
+        return self.filter(starts_at__lte=now, ends_at__gt=now, ended_at=None)
+
+    def running(self) -> Self:
+        """In force at this moment: in its period, between two who decide here."""
+        return self.in_period().filter(person__in=who_decide(), stand_in__in=who_decide())
+
+    def covered_by(self, member: Any) -> Self:
+        """In force, with this member as the stand-in; mostly there is none, which a small question tells at once."""
+        rows = self.filter(stand_in=member)
+        return rows.running() if rows.in_period().exists() else rows.none()
 
     def alive(self) -> Self:
         """In force, or still to come."""
@@ -250,7 +258,7 @@ class AssignmentQuerySet(TenantQuerySet["Assignment"]):
 
     def covered_by(self, member: Member) -> Self:
         """What others are asked for whom the member stands in now; not of steps that had closed before that began."""
-        running = Delegation.objects.running().filter(stand_in=member)
+        running = Delegation.objects.covered_by(member)
         before = Coalesce(OuterRef("step__closed_at"), Value(clock.now()))
         began = running.filter(person=OuterRef("person"), starts_at__lte=before)
         return self.filter(IsAnyOf("person_id", running.values("person_id"))).filter(Exists(began))
@@ -274,8 +282,9 @@ class AssignmentQuerySet(TenantQuerySet["Assignment"]):
 
     def waiting_for(self, member: UUID) -> Self:
         """What the member may decide now, for themselves and, by the rule of `may_take`, for others; the oldest first."""
-        running = Delegation.objects.running().filter(stand_in=member)
-        voices = Member.objects.filter(Q(pk=member) | Q(pk__in=running.values("person_id")))
+        covered = list(Delegation.objects.covered_by(member).values_list("person_id", flat=True))
+        if not covered:
+            return self.waiting().filter(person=member)
         in_case = Decision.objects.filter(
             step__case=OuterRef("step__case"), step__round=OuterRef("step__case__round"), person=member
         )
@@ -283,7 +292,7 @@ class AssignmentQuerySet(TenantQuerySet["Assignment"]):
             in_case.filter(Q(on_behalf_of=None) | ~Q(on_behalf_of=OuterRef("person")))
         )
         sent = Q(step__case__requester=member) | Q(step__case__requester=models.F("person"))
-        rows = self.filter(IsAnyOf("person_id", voices.values("pk"))).waiting()
+        rows = self.waiting().filter(person__in=[member, *covered])
         return rows.filter(Q(person=member) | (~barred & ~Q(sent, step__case__requester__isnull=False)))
 
     def waiting(self) -> Self:
