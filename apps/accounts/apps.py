@@ -20,10 +20,11 @@ class AccountsConfig(AppConfig):
 
         from . import limits, people, probes, revocation, schema, second_factor, support  # noqa: F401  registers the bearer scheme
         from .actions.leaving import KEYS
-        from .audit_actions import ACTIONS, LOGGED
+        from .audit_actions import ACTIONS, LOGGED, SETTLED
 
         register(ACTIONS)
         slots.logged.fill(LOGGED)
+        slots.settled.fill(SETTLED)
         self._how_people_sign_in()
         for order, (key, (title, icon)) in enumerate(PAGES.items()):
             page = SettingsPage(key, title, "settings.read", f"accounts:{key}", 10 + order, icon)

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.catalogue import Act
-from apps.tenants.slots import Logged
+from apps.tenants.logged import Fact, Has, Logged, Seen, Settled
 
 ACTIONS = {
     "session.opened": Act(
@@ -166,3 +166,67 @@ LOGGED = (
     Logged("accounts.SsoIdentity", ("sso.linked",), "sso_identity"),
     Logged("accounts.SupportVisit", ("support.entered",), "support_visit", "id", {"visitor": "visitor_id"}),
 )
+
+# What the newest entry about a row leaves behind.
+SETTLED = (
+    Settled(
+        "accounts.Member.role",
+        "member",
+        dict.fromkeys(("member.added", "member.changed", "service_account.created", "service_account.changed"), Fact("role")),
+        "role",
+    ),
+    Settled(
+        "accounts.Member.is_active",
+        "member",
+        {
+            "member.added": "true",
+            "member.deactivated": "false",
+            "member.reactivated": "true",
+            "service_account.created": "true",
+            "service_account.switched": Fact("on"),
+        },
+        "is_active",
+    ),
+    Settled(
+        "accounts.TeamMember.seat", "team", {"team.changed": Has("joined")},
+        id_column="team_id", pair=("joined", "left"), pair_column="member_id",
+    ),
+    Settled("accounts.Invitation.role", "invitation", {"invitation.sent": Fact("role")}, "role"),
+    Settled("accounts.ApiKey.scopes", "api_key", {"api_key.created": Fact("scopes")}, "scopes"),
+    Settled("accounts.ApiKey.member", "api_key", {"api_key.created": Fact("for")}, "member_id"),
+    Settled(
+        "accounts.ApiKey.revoked", "api_key", {"api_key.created": "false", "api_key.revoked": "true"},
+        "revoked_at", Seen.IS_SET,
+    ),
+    Settled(
+        "accounts.SsoConnection.issuer", "sso_connection",
+        dict.fromkeys(("sso.connected", "sso.changed"), Fact("issuer_sha256")), "issuer", Seen.SHA256,
+    ),
+    Settled(
+        "accounts.SsoConnection.factor_trust", "sso_connection",
+        dict.fromkeys(("sso.connected", "sso.changed"), Fact("factor_trust")), "factor_trust",
+    ),
+    Settled(
+        "accounts.SsoConnection.removed", "sso_connection", {"sso.connected": "false", "sso.removed": "true"},
+        "removed_at", Seen.IS_SET,
+    ),
+    Settled(
+        "accounts.SsoDomain.verified", "sso_domain",
+        {"sso.domain_added": "false", "sso.domain_verified": "true", "sso.domain_lost": "false"},
+        "verified_at", Seen.IS_SET,
+    ),
+    Settled(
+        "accounts.SsoIdentity.subject", "sso_identity", {"sso.linked": Fact("subject_sha256")}, "subject", Seen.SHA256,
+    ),
+    Settled("accounts.SsoIdentity.link", "sso_identity", {"sso.linked": "true", "sso.unlinked": "false"}),
+    Settled(
+        "accounts.SupportVisit.closed", "support_visit", {"support.entered": "false", "support.left": "true"},
+        "closed_at", Seen.IS_SET,
+    ),
+    Settled("tenants.Tenant.sso_only", "tenant", {"sso.only": Fact("on")}, "is_sso_only"),
+    Settled("tenants.Tenant.factor", "tenant", {"factor.required": Has("from")}, "factor_required_from", Seen.IS_SET),
+    Settled(
+        "tenants.Tenant.is_active", "tenant",
+        {"tenant.created": "true", "tenant.suspended": "false", "tenant.resumed": "true"}, "is_active",
+    ),
+)  # fmt: skip

@@ -11,10 +11,11 @@ class ApprovalsConfig(AppConfig):
 
         from . import panels
         from .actions import leaving, standing_in
-        from .audit_actions import ACTIONS, LOGGED
+        from .audit_actions import ACTIONS, LOGGED, SETTLED
 
         register(ACTIONS)
         slots.logged.fill(LOGGED)
+        slots.settled.fill(SETTLED)
         slots.leaving.add(leaving.LEAVING)
         slots.leaving.add(standing_in.LEAVING)
         panels.fill_slots()

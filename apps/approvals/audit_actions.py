@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.catalogue import Act
-from apps.tenants.slots import Logged
+from apps.tenants.logged import Logged, Seen, Settled
 
 ACTIONS = {
     "task.reassigned": Act(
@@ -94,5 +94,30 @@ LOGGED = (
         "delegation",
         "id",
         {"person": "person_id", "stand_in": "stand_in_id", "from": "starts_at", "until": "ends_at"},
+    ),
+)
+
+# What the newest entry about a row leaves behind.
+SETTLED = (
+    Settled(
+        "approvals.Case.state",
+        "submission",
+        {
+            "case.opened": "in_review",
+            "case.sent_back": "changes_requested",
+            "case.resubmitted": "in_review",
+            "case.approved": "approved",
+            "case.rejected": "rejected",
+            "case.withdrawn": "withdrawn",
+        },
+        "state",
+        id_column="subject_id",
+    ),
+    Settled(
+        "approvals.Delegation.ended",
+        "delegation",
+        {"delegation.created": "false", "delegation.ended": "true"},
+        "ended_at",
+        Seen.IS_SET,
     ),
 )

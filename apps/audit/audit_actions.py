@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.tenants.slots import Logged
+from apps.tenants.logged import Logged
 
 from .catalogue import Act
 

@@ -1,7 +1,7 @@
 """Compare what the rooms store with what the log says, to find an act that was never logged: hashes cannot show that.
 
-Each room declares in `slots.logged` which act an entry of each of its rows must have. Sets are compared in the database,
-one statement for each model and direction.
+Each room declares in `slots.logged` which act an entry of each of its rows must have, and in `slots.settled` what the
+newest entry leaves behind (`settled.py`). Sets are compared in the database, one statement for each model and direction.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from django.db import DataError, connection, transaction
 
 from apps.tenants import clock
 from apps.tenants.context import as_system, current_tenant
+from apps.tenants.logged import Logged, Settled
 from apps.tenants.models import Access
 from apps.tenants.security_events import Kind, security_event
-from apps.tenants.slots import Logged, slots
+from apps.tenants.slots import slots
 
 from .actions import record
 from .models import Entry, Reconciled
+from .settled import NAMED, otherwise
 
 # A row is not judged where retention has taken the bodies of entries that are newer than it; ids sort by time.
 SAID = """
@@ -41,8 +43,7 @@ VANISHED = """{said}
     SELECT told.id, count(*) OVER () FROM told
     WHERE NOT EXISTS (SELECT 1 FROM {table} AS kept WHERE kept.tenant_id = %(tenant)s AND kept.id::text = told.id)
     ORDER BY told.id LIMIT %(named)s"""
-UNTOLD, GONE, UNREADABLE = "untold", "gone", "unreadable"
-NAMED = 3
+UNTOLD, GONE, OTHERWISE, UNREADABLE = "untold", "gone", "otherwise", "unreadable"
 ZERO = "00000000-0000-0000-0000-000000000000"
 
 
@@ -62,6 +63,7 @@ class Missing:
         what = {
             UNTOLD: "no entry {acts} tells of it as it is stored",
             GONE: "an entry {acts} tells of it, and it is gone",
+            OTHERWISE: "the newest entry {acts} says otherwise",
             UNREADABLE: "entries {acts} cannot be read: verify_audit names them",
         }[self.how]
         more = f", and {self.count - len(self.ids)} more" if self.count > len(self.ids) and self.ids else ""
@@ -104,6 +106,8 @@ def reconcile() -> Reconciliation:
             found += [one for one in (_untold(logged), _gone(logged)) if one]
         except DataError:
             found.append(Missing(logged.key, UNREADABLE, logged.acts, 1))
+    for settled in slots.settled:
+        found += _otherwise(settled)
     return Reconciliation(len(list(slots.logged)), tuple(found), clock.now())
 
 
@@ -147,6 +151,15 @@ def _gone(logged: Logged) -> Missing | None:
     if model.access is not Access.APPEND or logged.column != "id":  # type: ignore[attr-defined]
         return None
     return _missing(VANISHED, logged, GONE, "")
+
+
+def _otherwise(settled: Settled) -> list[Missing]:
+    """Rows that are not as the newest entry about them says."""
+    try:
+        count, ids = otherwise(settled)
+    except DataError:
+        return [Missing(settled.key, UNREADABLE, tuple(settled.says), 1)]
+    return [Missing(settled.key, OTHERWISE, tuple(settled.says), count, ids)] if count else []
 
 
 def _column(logged: Logged, name: str) -> str:

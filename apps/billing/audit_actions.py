@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.catalogue import Act
-from apps.tenants.slots import Logged
+from apps.tenants.logged import Logged
 
 ACTIONS = {
     "plan.defined": Act(

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.catalogue import Act
-from apps.tenants.slots import Logged
+from apps.tenants.logged import Fact, Logged, Settled
 
 ACTIONS = {
     "flag.created": Act(_("Made a feature flag"), _("A switch of the whole installation."), ("algo", "salt")),
@@ -19,3 +19,8 @@ ACTIONS = {
 
 # What reconciliation expects of the rows of this room.
 LOGGED = (Logged("flags.FlagOverride", ("flag.overridden",), "flag", "flag_id", {"after": "is_on"}),)
+
+# What the newest entry about a row leaves behind.
+SETTLED = (
+    Settled("flags.FlagOverride.is_on", "flag", {"flag.overridden": Fact("after")}, "is_on", id_column="flag_id"),
+)

@@ -11,10 +11,11 @@ class FormsConfig(AppConfig):
 
         from . import panels
         from .actions.leaving import LEAVING, PATHS
-        from .audit_actions import ACTIONS, LOGGED
+        from .audit_actions import ACTIONS, LOGGED, SETTLED
 
         register(ACTIONS)
         slots.logged.fill(LOGGED)
+        slots.settled.fill(SETTLED)
         slots.leaving.add(LEAVING)
         slots.leaving.add(PATHS)
         panels.fill_slots()

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.catalogue import Act
-from apps.tenants.slots import Logged
+from apps.tenants.logged import Fact, Logged, Settled
 
 ACTIONS = {
     "form.created": Act(
@@ -84,4 +84,12 @@ LOGGED = (
     Logged("forms.Attachment", ("attachment.added",), "attachment", "id", {"sha256": "sha256", "bytes": "size"}),
     Logged("forms.Receipt", ("receipt.given",), "receipt"),
     Logged("forms.Export", ("export.asked",), "export"),
+)
+
+# What the newest entry about a row leaves behind.
+SETTLED = (
+    Settled("forms.Grant.stands", "grant", {"access.granted": "true", "access.revoked": "false"}),
+    Settled(
+        "forms.Form.filling", "form", dict.fromkeys(("form.created", "filling.changed"), Fact("filling")), "filling"
+    ),
 )

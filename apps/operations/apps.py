@@ -2,7 +2,7 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.catalogue import Act
-from apps.tenants.slots import Logged
+from apps.tenants.logged import Logged
 
 ACTIONS = {
     "backup.made": Act(

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
+from .logged import Logged, Settled
 from .refusals import Text
 
 
@@ -226,20 +227,6 @@ class Anchored(Protocol):
 
 
 @dataclass(frozen=True)
-class Logged:
-    """That each row of a model (`app.Model`) was recorded: an entry of one of these acts names a target of this kind.
-
-    The target's id is what the row has in `column`, and each of the entry's `facts` is what the row has in its column.
-    """
-
-    key: str
-    acts: tuple[str, ...]
-    target: str
-    column: str = "id"
-    facts: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Tie:
     """Something that depends on a member; where it `needs_heir`, somebody else must take it before they leave."""
 
@@ -347,6 +334,7 @@ class Slots:
     watchers: Slot[Watcher] = field(default_factory=Slot)
     leaving: Slot[Leaving] = field(default_factory=Slot)
     logged: Slot[Logged] = field(default_factory=Slot)
+    settled: Slot[Settled] = field(default_factory=Slot)
     platform_pages: Slot[PlatformPage] = field(default_factory=Slot)
     dependencies: Slot[Dependency] = field(default_factory=Slot)
     inbound: Slot[InboundHandler] = field(default_factory=Slot)

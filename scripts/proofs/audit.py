@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TESTS = (
     "tests/attack/test_the_audit_log.py",
     "tests/attack/test_acts_never_logged.py",
+    "tests/attack/test_rows_turned_round.py",
     "tests/faults/test_anchors.py",
     "tests/faults/test_the_sealer_dies.py",
     "tests/unit/test_the_verifier.py",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apps.accounts.models import Member
+from apps.accounts.models import User
 from apps.approvals.models import CaseStep
 from apps.audit.models import Entry
 from apps.audit.reconcile import reconcile
@@ -20,8 +20,7 @@ def stuck(api, acme):
     gone = acme.member("gone")
     form = published(api, acme.owner, step("a", acme.reviewer), step("b", gone))
     sent = send(api, acme.editor, form)
-    with as_system(acme.id):
-        Member.objects.filter(pk=gone.pk).update(is_active=False)
+    User.objects.filter(pk=gone.user_id).update(is_active=False)
     assert decide(api, acme.reviewer, tasks(api, acme.reviewer)[0]).status_code == 201
     with as_system(acme.id):
         return sent, CaseStep.objects.get(state="stuck")
