@@ -11,6 +11,7 @@ class FormsConfig(AppConfig):
 
         from . import panels
         from .actions.leaving import LEAVING, PATHS
+        from .actions.ownership import owns_a_form
         from .audit_actions import ACTIONS, LOGGED, SETTLED
 
         register(ACTIONS)
@@ -18,4 +19,5 @@ class FormsConfig(AppConfig):
         slots.settled.fill(SETTLED)
         slots.leaving.add(LEAVING)
         slots.leaving.add(PATHS)
+        slots.team_owns = owns_a_form
         panels.fill_slots()

@@ -308,6 +308,10 @@ def _nobody() -> list[Recipient]:
     return []
 
 
+def _owns_nothing(team: UUID) -> bool:
+    return False
+
+
 def _unknown_factor(user: UUID) -> bool:
     return True
 
@@ -315,7 +319,7 @@ def _unknown_factor(user: UUID) -> bool:
 @dataclass
 class Slots:
     """All slots. `actor_names` turns member ids into the names that pages show, `actors` lists them for a choice;
-    `owners` are those of the tenant in force.
+    `owners` are those of the tenant in force; `team_owns` says whether a team is the owner of anything.
 
     `told_heads` are the newest signed heads of the tenant in force that went out by mail or webhook: (kind, size, when).
     """
@@ -347,6 +351,7 @@ class Slots:
     anchored: Callable[[], Sequence[Anchored]] = _no_anchors
     told_heads: Callable[[], Sequence[tuple[str, int, datetime]]] = _nothing_told
     has_second_factor: Callable[[UUID], bool] = _unknown_factor
+    team_owns: Callable[[UUID], bool] = _owns_nothing
 
 
 slots = Slots()

@@ -8,13 +8,18 @@ from datetime import timedelta
 
 import pytest
 
+from apps.accounts.actions import create_api_key, deactivate
+from apps.accounts.models import User
+from apps.accounts.rules import OWNER, Role
 from apps.accounts.tokens import issue_access
+from apps.approvals.models import CaseStep
 from apps.forms.models import Form, Grant
 from apps.tenants import clock
 from apps.tenants.context import as_system
 from apps.tenants.freshness import DANGEROUS, FRESH_FOR
 from apps.tenants.ids import new_id
-from tests.forms import body, step
+from tests.cast import acting_as
+from tests.forms import body, published, step
 
 HOOK = {"url": "https://hooks.example/in", "events": ["submission.sent"]}
 DAY = (clock.now() + timedelta(days=3)).date().isoformat()
@@ -33,9 +38,11 @@ DOORS = {
     "form.take": (("settings/forms-without-owner/{orphan}/", {}), ("post", "forms/{orphan}/take", None)),
     "invitation.owner": (("settings/members/", {"email": "x@new.example", "role": "owner"}), ("post", "invitations", {"email": "x@new.example", "role": "owner"})),
     "log_export.private": (("settings/audit-log/exports/", {"format": "zip"}), ("get", "audit/export?private=1", None)),
+    "privacy.erase": (("settings/members/{editor}/", {"do": "erase"}), None),
     "role.owner": (("settings/members/{editor}/", {"do": "role", "role": "owner"}), ("patch", "members/{editor}", {"role": "owner"})),
     "service_account.change": (("settings/api-keys/accounts/", {"service-name": "x", "service-role": "viewer"}), ("post", "service-accounts", {"name": "y", "role": "viewer"})),
     "sso.change": (("settings/sso/", {"domain": "acme.example"}), ("post", "sso/domains", {"domain": "api.acme.example"})),
+    "step.staff": None,  # below, among the other ways
     "stream.add": (("settings/audit-log/streams/new/", STREAM), ("post", "audit/streams", {"url": STREAM["url"]})),
     "stream.rotate": (("settings/audit-log/streams/{stream}/act/", {"do": "rotate"}), ("post", "audit/streams/{stream}/rotate", None)),
     "support.enter": None,  # below: it is the platform's
@@ -78,7 +85,9 @@ def scene(api, acme):
 
 def filled(value, scene):
     if isinstance(value, dict):
-        return {key: filled(one, scene) for key, one in value.items()}
+        return {key.format(**scene): filled(one, scene) for key, one in value.items()}
+    if isinstance(value, list):
+        return [filled(one, scene) for one in value]
     return value.format(**scene) if isinstance(value, str) else value
 
 
@@ -118,6 +127,59 @@ def test_an_old_sign_in_is_asked_again_at_the_page_and_at_the_api(api, acme, bro
     if act == "factor.change":  # the library's page asks whoever has no factor yet once more, by its own rule
         return
     assert not send(place, filled(posted, scene)).get("Location", "").startswith("/account/reauth")
+
+
+# Other ways to the same acts, each as (page, what is posted), (method, path of the API, what is sent).
+OTHER_WAYS = {
+    "an owner's grant is taken back": (("forms/request/access/{grant}/", {}), ("delete", "forms/{form}/access/{grant}", None)),
+    "somebody joins a team that owns a form": (("settings/teams/{team}/", {"member": "{editor}"}), ("post", "teams/{team}/members", {"member": "{editor}"})),
+    "somebody is invited into such a team": (("settings/members/", {"email": "x@new.example", "role": "member", "teams": ["{team}"]}), ("post", "invitations", {"email": "x@new.example", "role": "member", "teams": ["{team}"]})),
+    "an owner is one no longer": (("settings/members/{second}/", {"do": "role", "role": "member"}), ("patch", "members/{second}", {"role": "member"})),
+    "an owner is shut out": (("settings/members/{third}/", {"do": "deactivate"}), ("delete", "members/{third}", None)),
+    "an owner is let in again": (("settings/members/{gone}/", {"do": "reactivate"}), ("patch", "members/{gone}", {"is_active": True})),
+    "whoever owns a form alone is shut out": (("settings/members/{maker}/leave/", {"form:{made}": "{editor}"}), ("delete", "members/{maker}?hand_to={editor}", None)),
+    "people are named for a step": (("settings/standing-still/", {"step": "{stuck}", "people": ["{editor}"]}), ("post", "stuck-steps/{stuck}/staff", {"people": ["{editor}"]})),
+}  # fmt: skip
+
+
+@pytest.fixture
+def ways(api, acme, scene):
+    """The scene with more owners, a team that owns a form, a form of somebody else, and a step that stands still."""
+    team, maker, asked = acme.team("Owners"), acme.member("maker"), acme.member("asked")
+    second, third, gone = (acme.member(name, Role.OWNER) for name in ("second", "third", "gone"))
+    with acting_as(acme.owner):
+        deactivate(gone, by=acme.owner)
+    give = {"principal_type": "TEAM", "principal_id": str(team.pk), "role": "OWNER"}
+    grant = api.as_(acme.owner).post(f"/api/v1/forms/{scene['form']}/access", give).json()["id"]
+    made = published(api, maker, step("a", asked), slug="made")
+    User.objects.filter(pk=asked.user_id).update(is_active=False)
+    sent = api.as_(acme.reviewer).post(f"/api/v1/forms/{made}/submissions", {"data": {"item": "A", "total": 5}})
+    assert sent.status_code == 201, sent.json()
+    with as_system(acme.id):
+        stuck = CaseStep.objects.get(state="stuck")
+    return scene | {
+        "team": team.pk, "maker": maker.pk, "second": second.pk, "third": third.pk, "gone": gone.pk,
+        "grant": grant, "made": made, "stuck": stuck.pk,
+    }  # fmt: skip
+
+
+def test_every_other_way_to_a_dangerous_act_asks_too_and_takes_no_key(api, acme, browse, ways):
+    with acting_as(acme.owner):
+        _row, key = create_api_key(name="x", scopes=sorted(OWNER), days=1, by=acme.owner)
+    client = browse(acme.owner)
+    age(client, FRESH_FOR.total_seconds() + 10)
+    for way, ((place, posted), at_api) in OTHER_WAYS.items():
+        refuses_an_old_token(api, acme, ways, *at_api)
+        method, path, sent = at_api
+        by_key = getattr(api, method)(
+            filled(f"/api/v1/{path}", ways), filled(sent, ways), headers={"Authorization": f"Bearer {key}"}
+        )
+        assert (by_key.status_code, by_key.json()["code"]) == (403, "person_needed"), way
+        answer = client.post(acme.url(filled(place, ways)), filled(posted, ways))
+        assert answer.get("Location", "").split("?")[0] == "/account/reauthenticate/", (way, answer.status_code)
+    for way, (_page, (method, path, sent)) in reversed(OTHER_WAYS.items()):
+        answer = getattr(api.as_(acme.owner), method)(filled(f"/api/v1/{path}", ways), filled(sent, ways))
+        assert answer.status_code < 300, (way, answer.json())
 
 
 def test_a_fresh_sign_in_passes_at_the_api(api, acme, scene):

@@ -43,6 +43,7 @@ SILENT = {
     "approvals.leaving.open_assignments": READS,
     "forms.leaving.owned_alone": READS,
     "forms.ownership.unowned": READS,
+    "forms.ownership.owns_a_form": READS,
     "forms.exports.path_of": READS,
     "approvals.cases.told": READS,
     "approvals.cases.shut_out": READS,

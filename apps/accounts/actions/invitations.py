@@ -23,6 +23,7 @@ from apps.tenants.context import NOBODY, as_system, current_tenant, tenant_conte
 from apps.tenants.freshness import require_fresh
 from apps.tenants.models import Tenant
 from apps.tenants.refusals import Invalid, NotFound, Refused
+from apps.tenants.slots import slots
 
 from .. import limits
 from ..models import Invitation, Member, Team, User
@@ -46,8 +47,8 @@ class Invited:
 def invite(*, email: str, role: str, by: Member, teams: Iterable[UUID] = ()) -> Invitation:
     """Mail a link to an address; it makes a member with this role, in these teams.
 
-    Raises Invalid for an unknown role or team, NotFresh for an owner, Refused for members and open
-    invitations, TooMany.
+    Raises Invalid for an unknown role or team, NotFresh for an owner or a team that owns a form, Refused for members and
+    open invitations, TooMany.
     """
     limits.spend(limits.INVITATIONS_OF_TENANT, str(current_tenant()))
     if role not in Role.values:
@@ -57,6 +58,8 @@ def invite(*, email: str, role: str, by: Member, teams: Iterable[UUID] = ()) -> 
     wanted = {str(team) for team in teams}
     if wanted - {str(pk) for pk in Team.objects.filter(pk__in=wanted).values_list("pk", flat=True)}:
         raise Invalid({"teams": [_("There is no such team here.")]})
+    if any(slots.team_owns(UUID(team)) for team in wanted):
+        require_fresh("form.own")
     email = email.strip().lower()
     if Member.objects.filter(user__email__iexact=email).exists():
         raise Refused(_("This person is a member already."), field="email")

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.audit.actions import record
+from apps.tenants.freshness import require_fresh
 from apps.tenants.refusals import Conflict, Refused
 from apps.tenants.slots import Leaving, Tie, slots
 
@@ -27,7 +28,8 @@ def deactivate(member: Member, *, by: Member, heir: Member | None = None, heirs:
     """Shut a member out of the tenant, hand over what depended on them, and end their tokens and keys at once.
 
     `heirs` names who takes which tie, `heir` takes the rest. Raises Refused for oneself, for the last owner and for an
-    heir who cannot take something; Conflict with the list of ties where somebody must take them and nobody is named.
+    heir who cannot take something; Conflict with the list of ties where somebody must take them and nobody is named;
+    NotFresh for an owner, and where a form gets another owner.
     """
     member = locked(member.pk)
     if member.pk == by.pk:
@@ -35,6 +37,7 @@ def deactivate(member: Member, *, by: Member, heir: Member | None = None, heirs:
     if not member.is_active:
         return member
     if member.role == Role.OWNER:
+        require_fresh("role.owner")
         keep_an_owner(member)
     member.is_active = False
     member.save()

@@ -28,16 +28,16 @@ def ties_of(member: Member) -> list[Tie]:
 
 @transaction.atomic
 def change_role(member: Member, role: str, *, by: Member) -> Member:
-    """Give a member another tenant role. Raises Invalid, NotFresh for a new owner, Refused for the last one."""
+    """Give a member another tenant role. Raises Invalid, NotFresh from or to owner, Refused for the last one."""
     if role not in Role.values:
         raise Invalid({"role": [_("A role is owner, member or viewer.")]})
     if member.is_service:
         raise Refused(_("A service account's role is changed among the API keys."), code="service_account")
-    if role == Role.OWNER and member.role != role:
-        require_fresh("role.owner")
     member = locked(member.pk)
     if member.role == role:
         return member
+    if Role.OWNER in {role, member.role}:
+        require_fresh("role.owner")
     if member.role == Role.OWNER:
         keep_an_owner(member)
     if role == Role.VIEWER and (alone := [str(tie.title) for tie in ties_of(member) if tie.needs_heir]):
@@ -51,9 +51,11 @@ def change_role(member: Member, role: str, *, by: Member) -> Member:
 
 @transaction.atomic
 def reactivate(member: Member, *, by: Member) -> Member:
-    """Let a member in again, with the role they had."""
+    """Let a member in again, with the role they had. Raises NotFresh for an owner."""
     member = locked(member.pk)
     if not member.is_active:
+        if member.role == Role.OWNER:
+            require_fresh("role.owner")
         member.is_active = True
         member.save()
         record("member.reactivated", member, facts={"role": member.role})

@@ -11,10 +11,11 @@ from apps.audit.actions import record
 from apps.billing import actions as billing
 from apps.tenants import clock
 from apps.tenants.context import NOBODY, as_system, current, tenant_context
-from apps.tenants.freshness import SHOWN
+from apps.tenants.freshness import SHOWN, require_fresh
 from apps.tenants.ids import new_id
 from apps.tenants.models import Tenant
 from apps.tenants.refusals import Refused
+from apps.tenants.slots import slots
 
 from ..models import Member, Team, TeamMember, User
 from ..rules import Role
@@ -93,9 +94,14 @@ def create_team(*, name: str, slug: str, by: Member | None) -> Team:
 
 @transaction.atomic
 def join_team(team: Team, member: Member, *, by: Member | None) -> TeamMember:
-    """Put a member into a team; once is enough. Raises Refused for a service account: teams name those who decide."""
+    """Put a member into a team; once is enough. Raises Refused for a service account: teams name those who decide.
+
+    Raises NotFresh where the team owns a form. Without `by` it is the member who joins, as they were invited to.
+    """
     if member.is_service:
         raise Refused(_("A service account joins no team; give it access to forms by name."), code="service_account")
+    if by is not None and slots.team_owns(team.pk):
+        require_fresh("form.own")
     seat, made = TeamMember.objects.get_or_create(team=team, member=member)
     if made:
         record("team.changed", team, member, facts={"joined": str(member.pk)})

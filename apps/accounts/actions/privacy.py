@@ -7,6 +7,7 @@ from django.db import transaction
 from apps.audit import log_exports, private
 from apps.audit.actions import record
 from apps.tenants.context import current_tenant
+from apps.tenants.freshness import require_fresh
 
 from ..models import ApiKey, Member, TokenFamily
 
@@ -16,8 +17,10 @@ def erase_private_values(member: Member, *, by: Member | None) -> int:
     """Delete the addresses and agents of this person everywhere in the tenant in force; what they did stays in the log.
 
     The audit log's chain and proofs hold as before, and an entry attests the erasure. Exports with such values that wait
-    for download go whole. Copies in backups live as long as these. Returns how many values were deleted.
+    for download go whole. Copies in backups live as long as these. Returns how many values were deleted. Raises NotFresh:
+    whoever stole a session could erase where from.
     """
+    require_fresh("privacy.erase")
     log_exports.drop_private()
     count = private.erase(member.user_id)
     count += ApiKey.objects.filter(member=member).exclude(last_address=None).update(last_address=None)

@@ -11,6 +11,7 @@ from apps.accounts.models import Member
 from apps.audit.actions import record
 from apps.tenants import clock
 from apps.tenants.context import refuse_support, require
+from apps.tenants.freshness import require_fresh
 from apps.tenants.refusals import Conflict, Refused
 
 from .. import mails
@@ -24,11 +25,12 @@ from .cases import ask, due_at, eligible, shut_out
 def staff_step(step: CaseStep, people: Sequence[Member], *, by: Member) -> CaseStep:
     """Open a step that stands still by asking these people beside those whom its path still finds.
 
-    Raises Forbidden without settings.write, Conflict when it does not stand still any more, Refused for people who may
+    Raises NotFresh, Forbidden without settings.write, Conflict when it does not stand still any more, Refused for people who may
     not decide on it, for oneself, and for too few.
     """
     refuse_support()
     require("settings.write")
+    require_fresh("step.staff")
     # The case's row comes first, then the step's: every writer takes them in this order.
     case = Case.objects.select_for_update().get(pk=step.case_id)
     step = CaseStep.objects.select_for_update().get(pk=step.pk)

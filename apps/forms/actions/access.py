@@ -41,9 +41,11 @@ def make_grant(form: Form, *, role: str, **principal: Any) -> Grant:
 
 @transaction.atomic
 def revoke_access(grant: Grant, *, by: Member) -> None:
-    """Take a grant back. Raises Refused when nobody would be left to own the form."""
+    """Take a grant back. Raises Refused when nobody would be left to own the form, NotFresh for an owner's."""
     form = Form.objects.select_for_update().get(pk=grant.form_id)
     demand(form, by, "manage")
+    if grant.role == GrantRole.OWNER:
+        require_fresh("form.own")
     others = Grant.objects.filter(form=form, role=GrantRole.OWNER).exclude(pk=grant.pk)
     if grant.role == GrantRole.OWNER and not has_live_owner(others):
         raise Refused(_("A form keeps at least one owner who can sign in."), code="last_owner")

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import Member, Team
 from apps.approvals.models import DECIDING_ROLES
+from apps.tenants.freshness import require_fresh
 from apps.tenants.refusals import Refused
 from apps.tenants.slots import Leaving, Tie
 
@@ -30,7 +31,8 @@ def owned_alone(member: Member) -> list[Tie]:
 
 
 def hand_over(tie: Tie, member: Member, heir: Member, by: Member) -> None:
-    """Make the heir an owner of the form. Raises Refused for one whose role may not change forms."""
+    """Make the heir an owner of the form. Raises NotFresh, Refused for one whose role may not change forms."""
+    require_fresh("form.own")
     form = Form.objects.select_for_update(of=("self",)).get(pk=UUID(tie.key.partition(":")[2]))
     if "forms.edit" not in heir.permissions:
         words = {"name": heir.name, "title": form.title}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -29,6 +31,11 @@ def unowned() -> QuerySet[Form]:
         | Q(principal_type=PrincipalType.TEAM, principal_team__in=teams)
     )
     return Form.objects.filter(~Exists(grants))
+
+
+def owns_a_form(team: UUID) -> bool:
+    """Whether whoever joins this team owns a form by it."""
+    return Grant.objects.filter(role=GrantRole.OWNER, principal_team=team).exists()
 
 
 @transaction.atomic
