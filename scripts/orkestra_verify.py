@@ -315,7 +315,7 @@ class Private:
     What is not there counts as erased from the entry on that attests it, and as missing where none does.
     """
 
-    MARKS = (b'"private":[', b'"action":"privacy.erased"')
+    MARKS, NAMES = (b'"private":[', b'"action":"privacy.erased"'), {"person", "account"}
 
     def __init__(self, parts: Iterator[list[bytes]]) -> None:
         self.lines = (line for part in parts for line in part)
@@ -338,10 +338,10 @@ class Private:
             return
         try:
             said = json.loads(entry)
-            who = str((said.get("impersonator") or said["actor"])["id"])
+            hand, told, entry_id = said.get("impersonator") or said["actor"], said["facts"], str(said["id"])
+            who = str(hand["id"] or told.get("account") or next((one["id"] for one in said["targets"]), None))
             promises = {str(one["name"]): str(one["commitment"]) for one in said.get("private", [])}
-            people = {str(one["id"]) for one in said["targets"]} | {str(said["facts"].get("person"))}
-            entry_id, action = str(said["id"]), said["action"]
+            people = {str(one["id"]) for one in said["targets"]} | {str(told[one]) for one in self.NAMES & told.keys()}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise Fault(TAMPERED, f"entry #{index} is not an entry") from None
         while self.next is not None and self.next["entry"] == entry_id:
@@ -349,7 +349,7 @@ class Private:
             self.next = self._read()
         if promises:
             self.absent[who] = self.absent.get(who, 0) + len(promises)
-        if action == "privacy.erased" and (gone := sum(self.absent.pop(person, 0) for person in people)):
+        if said.get("action") == "privacy.erased" and (gone := sum(self.absent.pop(person, 0) for person in people)):
             self.erased[index] = gone
 
     def _compare(self, index: int, one: dict[str, str], promise: str) -> None:

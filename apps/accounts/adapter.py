@@ -40,7 +40,7 @@ class AccountAdapter(DefaultAccountAdapter):
             (limits.GUESSES_FROM_ADDRESS, address),
         ]
         for limit, subject in self._tries:
-            limits.spend(limit, subject)
+            limits.spend(limit, subject, account=account)
 
     def _rollback_login_failed_rl_usage(self) -> None:
         """The password was right: these tries were no guesses."""

@@ -12,7 +12,9 @@ ACTIONS = {
     "session.closed": Act(_("Signed out"), _("A person closed their session."), sentence=_("{who} signed out")),
     "session.ended": Act(_("Ended sessions"), _("Sessions of a person in other browsers were ended."), ("count",)),
     "session.refused": Act(
-        _("Sign-in refused"), _("A password was refused. The address tried is kept as a hash."), ("email_sha256",)
+        _("Sign-in refused"),
+        _("A password was refused. The address tried is kept as an id that only our key gives."),
+        ("account",),
     ),
     "password.reset_asked": Act(_("Asked for a password reset"), _("Somebody asked for a link to set a new password.")),
     "password.changed": Act(
@@ -41,8 +43,10 @@ ACTIONS = {
     ),
     "limit.passed": Act(
         _("Refused further tries"),
-        _("Too many tries in a time; further ones are refused. Who tried is kept as a hash."),
-        ("limit", "subject_sha256"),
+        _(
+            "Too many tries in a time; further ones are refused. What was tried is kept as an id that only our key gives."
+        ),
+        ("limit", "subject", "account"),
     ),
     "signing_key.rotated": Act(
         _("Changed the key that signs access tokens"),

@@ -16,6 +16,11 @@ def derived_key(purpose: str) -> bytes:
     return _derive(settings.SECRET_KEY, purpose)
 
 
+def derived_keys(purpose: str) -> list[bytes]:
+    """The key of this purpose by the newest secret, and by each earlier one that is still configured."""
+    return [_derive(secret, purpose) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+
+
 def sealer(purpose: str) -> Fernet:
     """Encrypts and authenticates what is stored for this purpose."""
     return Fernet(base64.urlsafe_b64encode(derived_key(purpose)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -18,12 +19,14 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit.actions import record_platform
 from apps.tenants import clock
+from apps.tenants.caller import called_for
 from apps.tenants.context import NOBODY, tenant_context
 from apps.tenants.refusals import Problem
 from apps.tenants.security_events import Kind, security_event
 
 from .devices import client_address
 from .models import BrowserSession, Kept
+from .pseudonyms import account_of
 
 COUNT = """
     INSERT INTO accounts_kept AS k (key, count, value, expires_at) VALUES (%s, 1, '', %s)
@@ -74,8 +77,11 @@ DOORS: tuple[tuple[re.Pattern[str], Limit], ...] = (
 )
 
 
-def spend(limit: Limit, subject: str) -> None:
-    """Count one try. Raises TooMany beyond the limit; the first time in a window it is logged and told as an event."""
+def spend(limit: Limit, subject: str, *, account: str = "") -> None:
+    """Count one try. Raises TooMany beyond the limit; the first time in a window it is logged and told as an event.
+
+    `account` is the address that was typed, where one was: what is kept of the caller is then its person's to have erased.
+    """
     now = clock.now()
     end = now + timedelta(seconds=limit.seconds)
     with tenant_context(NOBODY), connection.cursor() as cursor:
@@ -84,7 +90,7 @@ def spend(limit: Limit, subject: str) -> None:
     if count <= limit.amount:
         return
     if count == limit.amount + 1:
-        _tell(limit, subject)
+        _tell(limit, subject, account)
     raise TooMany(int((until - now).total_seconds()) + 1)
 
 
@@ -116,12 +122,13 @@ def forget_old() -> None:
         BrowserSession.objects.filter(expire_date__lt=clock.now()).delete()
 
 
-def _tell(limit: Limit, subject: str) -> None:
-    digest = hashlib.sha256(subject.encode()).hexdigest()
-    with transaction.atomic():
-        record_platform("limit.passed", facts={"limit": limit.name, "subject_sha256": digest}, outcome="refused")
+def _tell(limit: Limit, subject: str, account: str) -> None:
+    facts = {"limit": limit.name, "subject": str(account_of(subject))}
+    whose = account_of(account) if account else None
+    with called_for(whose) if whose else nullcontext(), transaction.atomic():
+        record_platform("limit.passed", facts=facts | ({"account": str(whose)} if whose else {}), outcome="refused")
     if limit.is_attack:
-        security_event(Kind.BRUTE_FORCE, limit=limit.name, subject_sha256=digest)
+        security_event(Kind.BRUTE_FORCE, **facts)
 
 
 def _key(limit: Limit, subject: str) -> str:

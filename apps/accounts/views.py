@@ -63,7 +63,8 @@ def invitation(request: HttpRequest, word: str) -> HttpResponse:
 def reset_password(request: HttpRequest) -> HttpResponse:
     """Ask for a reset link. Counted by what was typed, whether such an account exists or not. Raises TooMany."""
     if request.method == "POST":
-        limits.spend(limits.RESETS_FOR_ACCOUNT, request.POST.get("email", "").strip().lower()[:254])
+        email = request.POST.get("email", "").strip().lower()[:254]
+        limits.spend(limits.RESETS_FOR_ACCOUNT, email, account=email)
     answer: HttpResponse = allauth_views.password_reset(request)
     return answer
 

@@ -51,7 +51,7 @@ ACTIONS = {
     "privacy.erased": Act(
         _("Erased a person's addresses and browsers"),
         _("Salts and values behind this person's entries are gone; the entries and their proofs stand as before."),
-        ("values", "person"),
+        ("values", "person", "account"),
     ),
     "audit.viewed": Act(
         _("Looked at the audit log"),

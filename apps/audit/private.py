@@ -30,7 +30,7 @@ Attestation = tuple[set[str], Entry, int]
 def drawn() -> list[PrivateValue]:
     """The private values of the request in force, each under a fresh salt; none where there is no request."""
     said = caller()
-    person = current().impersonator or current().user
+    person = current().impersonator or current().user or said.person
     found = {"address": said.address, "agent": said.agent}
     return [
         PrivateValue(name=name, person=person, salt=secrets.token_bytes(SALT_BYTES), value=value)
@@ -116,14 +116,21 @@ def _attestations() -> list[Attestation]:
     rows = []
     for entry in Entry.objects.filter(action="privacy.erased").prefetch_related("seals").order_by("time", "id"):
         seal = next(iter(entry.seals.all()), None)  # type: ignore[attr-defined]
-        people = {str(entry.target_id), str(entry.facts.get("person"))}
+        facts = entry.facts
+        people = {str(entry.target_id), *(str(facts[name]) for name in ("person", "account") if name in facts)}
         rows.append((people, entry, seal.seq if seal else -1))
     return rows
 
 
+def whose(said: dict[str, Any]) -> str:
+    """Whose an entry's private values are: the hand's that did it; where nobody was signed in, whom it is about."""
+    by = (said.get("impersonator") or said["actor"] or {}).get("id")
+    return str(by or said["facts"].get("account") or next((one["id"] for one in said["targets"]), None))
+
+
 def _count_absence(found: Private, attested: list[Attestation], said: dict[str, Any], entry: Entry) -> None:
-    who = {str((said["actor"] or {}).get("id"))} if not said.get("impersonator") else {str(said["impersonator"]["id"])}
-    later = (seq for people, made, seq in attested if people & who and made.pk >= entry.pk)
+    who = whose(said)
+    later = (seq for people, made, seq in attested if who in people and made.pk >= entry.pk)
     seq = next(later, None)
     if seq is None:
         found.lost += 1

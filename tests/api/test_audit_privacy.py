@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import time
@@ -12,14 +13,20 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, connection
+from django.test import Client
 
+from apps.accounts.actions.sessions import reset_asked
+from apps.accounts.models import BrowserSession
 from apps.audit import keys, log_exports, private
 from apps.audit.models import Entry, LogExport, PrivateValue
 from apps.audit.sealer import seal
 from apps.audit.verify import verify
-from apps.tenants.context import as_system
+from apps.tenants.caller import Caller, called_by
+from apps.tenants.context import NOBODY, as_system, tenant_context
+from apps.tenants.models import PLATFORM_TENANT_ID
 from tests import database
-from tests.cast import acting_as
+from tests.api.test_signing_in import link_mailed_to
+from tests.cast import PASSWORD, acting_as
 from tests.unit.test_the_verifier import verifier
 
 AGENT = "Inspector/9.1 (secret-laptop)"
@@ -105,6 +112,44 @@ def test_the_command_erases_a_person_and_verifying_says_where_it_is_attested(bro
     assert "MISSING" not in said.getvalue()
 
 
+def test_what_somebody_tried_without_getting_in_is_erased_with_its_person(browse, acme):
+    email, place = acme.editor.email, "203.0.113.77"
+    for _number in range(7):
+        Client(REMOTE_ADDR=place).post("/account/login/", {"login": email, "password": "wrong horse"})
+    Client(REMOTE_ADDR=place).post("/account/password/reset/", {"email": email})
+    link_mailed_to(acme.editor.user)
+    assert addresses(acme.id, PLATFORM_TENANT_ID).count(place) >= 7
+    with as_system(PLATFORM_TENANT_ID):
+        said = Entry.objects.filter(action="session.refused").latest("time")
+        assert hashlib.sha256(email.encode()).hexdigest().encode() not in bytes(said.body)
+        lost = private.examine().lost
+    call_command("erase_person", email, stdout=StringIO())
+    assert place not in addresses(acme.id, PLATFORM_TENANT_ID)
+    for log in (acme.id, PLATFORM_TENANT_ID):
+        seal(log)
+        with as_system(log):
+            found = private.examine()
+            assert (found.lost, found.broken) == (lost if log == PLATFORM_TENANT_ID else 0, [])
+            assert found.erased
+
+
+def addresses(*logs):
+    """Every address that is kept beside these logs."""
+    with database.superuser() as admin:
+        sql = "SELECT value FROM audit_privatevalue WHERE name = 'address' AND tenant_id = ANY(%s)"
+        return [row[0] for row in admin.execute(sql, [list(logs)]).fetchall()]
+
+
+def test_whoever_is_erased_everywhere_is_signed_out(acme):
+    client = Client()
+    client.post("/account/login/", {"login": acme.editor.email, "password": PASSWORD})
+    assert client.get(acme.url()).status_code == 200
+    call_command("erase_person", acme.editor.email, stdout=StringIO())
+    assert client.get(acme.url()).status_code == 302
+    with tenant_context(NOBODY):
+        assert not BrowserSession.objects.filter(user_id=acme.editor.user_id).exists()
+
+
 def test_a_value_that_is_gone_or_changed_without_an_attestation_is_told(browse, acme):
     first = invite(browse, acme)
     with database.superuser() as admin:
@@ -129,6 +174,8 @@ def ended(company) -> int:
 
 def test_an_outsider_sees_what_is_kept_erased_and_missing(browse, acme, api, tmp_path):
     invite(browse, acme)
+    with called_by(Caller("203.0.113.7", "Reset/1")):
+        reset_asked(acme.owner.user)  # by nobody who is signed in
     door, key = api.as_(acme.owner), base64.b64encode(keys.public_keys()[0]).decode()
 
     def verdict(name: str = "", data: bytes | None = None, query: str = "?private=1") -> tuple[int, str]:

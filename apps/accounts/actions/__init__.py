@@ -15,7 +15,7 @@ from .people import (
     join_team,
     require_factor,
 )
-from .privacy import erase_private_values
+from .privacy import erase_outside_tenants, erase_private_values
 from .resets import ask_for_reset, lock_for_reset, mail_reset_link
 from .service_accounts import change_service_account, create_service_account
 from .sessions import (
@@ -50,6 +50,7 @@ __all__ = [
     "end_families",
     "end_family",
     "end_sessions",
+    "erase_outside_tenants",
     "erase_private_values",
     "factor_changed",
     "factor_refused",

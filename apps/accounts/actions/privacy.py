@@ -1,4 +1,4 @@
-"""Erase what the tenant keeps of the addresses and browsers that a person came with."""
+"""Erase what is kept of the addresses and browsers that a person came with."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from django.db import transaction
 
 from apps.audit import log_exports, private
 from apps.audit.actions import record
-from apps.tenants.context import current_tenant
+from apps.tenants.context import NOBODY, as_system, current_tenant, tenant_context
 from apps.tenants.freshness import require_fresh
+from apps.tenants.models import PLATFORM_TENANT_ID
 
-from ..models import ApiKey, Member, TokenFamily
+from ..models import ApiKey, Member, TokenFamily, User
+from ..pseudonyms import accounts_of
+from .sessions import end_sessions
 
 
 @transaction.atomic
@@ -28,4 +31,23 @@ def erase_private_values(member: Member, *, by: Member | None) -> int:
     count += families.exclude(address=None, agent="").update(address=None, agent="")
     record("privacy.erased", member, facts={"values": count, "person": str(member.user_id)})
     private.erase(member.user_id)  # who erases their own leaves no address with this very entry
+    return count
+
+
+@transaction.atomic
+def erase_outside_tenants(user: User) -> int:
+    """Delete those that belong to no tenant: in the platform's log, of failed sign-ins too, and of tokens for no tenant.
+
+    The person's browsers are signed out, since a session notes where it is used. For whoever runs the installation; an
+    entry of the platform's log attests it. Returns how many.
+    """
+    accounts, count = accounts_of(user.email), end_sessions(user.pk)
+    with tenant_context(NOBODY):
+        families = TokenFamily.objects.filter(user_id=user.pk, tenant=None).exclude(address=None, agent="")
+        count += families.update(address=None, agent="")
+    with as_system(PLATFORM_TENANT_ID):
+        log_exports.drop_private()
+        count += sum(private.erase(person) for person in (user.pk, *accounts))
+        for account in accounts:
+            record("privacy.erased", user, facts={"values": count, "person": str(user.pk), "account": str(account)})
     return count

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from uuid import UUID
 
 from django.db import transaction
 
 from apps.audit.actions import record
+from apps.tenants.caller import called_for
 from apps.tenants.context import TenantContext, as_visitor, current, tenant_context
 from apps.tenants.models import PLATFORM_TENANT_ID
 
 from ..models import BrowserSession, Member, User
 from ..people import memberships
+from ..pseudonyms import account_of
 from ..sessions import public_name
 from .families import end_families
 
@@ -64,15 +65,16 @@ def factor_refused(user: User, kind: str) -> None:
 def reset_asked(user: User) -> None:
     """Record that somebody asked for a reset link for this person."""
     for tenant in [member.tenant_id for member in memberships(user.pk)] or [PLATFORM_TENANT_ID]:
-        with tenant_context(TenantContext(tenant=tenant, request_id=current().request_id)), transaction.atomic():
+        asking = TenantContext(tenant=tenant, request_id=current().request_id)
+        with tenant_context(asking), called_for(user.pk), transaction.atomic():
             record("password.reset_asked", user)  # by nobody: whoever asks has shown nothing yet
 
 
 def sign_in_refused(email: str) -> None:
-    """Record a failed sign-in in the platform's log, by the hash of the address: who it was is not known."""
-    digest = hashlib.sha256(email.strip().lower().encode()).hexdigest()
-    with as_visitor(PLATFORM_TENANT_ID), transaction.atomic():
-        record("session.refused", facts={"email_sha256": digest}, outcome="refused")
+    """Record a failed sign-in in the platform's log, by what stands for the address: who it was is not known."""
+    account = account_of(email)
+    with as_visitor(PLATFORM_TENANT_ID), called_for(account), transaction.atomic():
+        record("session.refused", facts={"account": str(account)}, outcome="refused")
 
 
 def _everywhere(
