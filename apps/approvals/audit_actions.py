@@ -61,7 +61,9 @@ ACTIONS = {
     ),
     "delegation.ended": Act(
         _("Ended a stand-in"),
-        _("A member may not decide in another's place any more, before the time set for it."),
+        _(
+            "A member may not decide in another's place any more: somebody ended it, one of them left, or its time is over."
+        ),
         ("person", "stand_in", "why"),
     ),
     "submission.decided": Act(

@@ -72,7 +72,7 @@ def rows_of(entries: Sequence[Entry]) -> list[Row]:
 
 def _row(entry: Entry, said: dict[str, Any] | None, names: dict[UUID, str], kept: dict[str, str]) -> Row:
     seal = next(iter(entry.seals.all()), None)  # type: ignore[attr-defined]
-    seq, who = (seal.seq if seal else None), _who(entry, names)
+    seq, who = (seal.seq if seal else None), _who(entry, names, str((said or {}).get("credential")))
     if said is None:
         return Row(entry, seq, who, _fallback(entry, who), readable=False)
     facts = said.get("facts") or {}
@@ -150,10 +150,12 @@ def _about(entry: Entry) -> str:
     return entry.target_label or entry.target_type.replace("_", " ")
 
 
-def _who(entry: Entry, names: dict[UUID, str]) -> str:
+def _who(entry: Entry, names: dict[UUID, str], credential: str) -> str:
     if entry.actor_id in names:
         return names[entry.actor_id]
-    words = {"system": "Orkestra", "anonymous": _("Somebody not signed in"), "user": _("A person outside the tenant")}
+    outside = {"support": _("A Super Admin of Orkestra"), "invitation": _("Whoever was invited")}
+    user = outside.get(credential, _("A person outside the tenant"))
+    words = {"system": "Orkestra", "anonymous": _("Somebody not signed in"), "user": user}
     return words.get(entry.actor_type, _("A former member"))
 
 

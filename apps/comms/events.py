@@ -14,7 +14,7 @@ EVENTS: dict[str, Text] = {
     "submission.withdrawn": _("A submission was taken back"),
     "decision.made": _("Somebody decided on a step"),
     "delegation.created": _("A member may decide in another's place"),
-    "delegation.ended": _("That ended before its time"),
+    "delegation.ended": _("That ended, before its time or with it"),
     "audit.checkpoint": _("The signed head of the audit log, once a day"),
 }
 TEST_EVENT = "webhook.test"

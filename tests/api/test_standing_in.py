@@ -7,12 +7,14 @@ from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.accounts.models import Member
 from apps.approvals.models import Assignment, Case, CaseStep, Decision, Delegation
 from apps.approvals.rules.standing_in import Seat, days_between, may_take, overlap, period_fault
+from apps.approvals.tasks import end_stand_ins
 from apps.audit.models import Entry
 from apps.audit.reconcile import reconcile
 from apps.audit.sealer import seal
@@ -20,6 +22,7 @@ from apps.audit.verify import verify
 from apps.comms.models import OutboxMessage
 from apps.tenants import clock
 from apps.tenants.context import as_system
+from apps.tenants.job_signing import signed
 from tests import database
 from tests.attack.test_the_audit_log import FREE
 from tests.forms import published, step
@@ -56,6 +59,24 @@ def away(api, acme):
     made = name_one(api, acme.reviewer, acme.editor, note="In Rome")
     assert made.status_code == 201, made.json()
     return SimpleNamespace(form=form, sent=sent, made=made.json())
+
+
+def test_the_log_tells_once_that_a_period_is_over(api, browse, acme, away):
+    with time_machine.travel(clock.now() + timedelta(days=5, minutes=1), tick=False):
+        for _ in range(2):
+            end_stand_ins(**signed("approvals.end_stand_ins", {"timestamp": 0}))
+        with as_system(acme.id):
+            (said,) = Entry.objects.filter(action="delegation.ended")
+            assert reconcile().whole, reconcile().reason
+        page = browse(acme.reviewer).get(acme.url("stand-in/")).content.decode()
+    assert (said.actor_type, said.facts["why"], str(said.target_id)) == ("system", "over", away.made["id"])
+    assert "ended early" not in page
+
+
+def test_a_period_that_runs_is_left_alone(acme, away):
+    end_stand_ins(**signed("approvals.end_stand_ins", {"timestamp": 0}))
+    with as_system(acme.id):
+        assert not Entry.objects.filter(action="delegation.ended").exists()
 
 
 def test_a_stand_in_finds_the_task_and_decides_and_both_names_are_kept(api, browse, acme, away):

@@ -44,7 +44,9 @@ def doors(api, acme):
     )
 
 
-def test_a_suspended_tenant_is_shut_at_the_next_request_and_open_again_at_the_next(browser, admin, acme, globex, doors):
+def test_a_suspended_tenant_is_shut_at_the_next_request_and_open_again_at_the_next(
+    browser, browse, admin, acme, globex, doors
+):
     assert doors() == (200, 200, 200, 200)
     asked = browser.get(place(acme.id)).content.decode()
     assert "4 active members" in asked
@@ -64,6 +66,8 @@ def test_a_suspended_tenant_is_shut_at_the_next_request_and_open_again_at_the_ne
     ]
     assert entries[0].facts == {"reason_sha256": hashlib.sha256(REASON.encode()).hexdigest()}
     assert [(mail.to, REASON in mail.body) for mail in mails] == [(acme.owner.email, True)]
+    shown = browse(acme.owner).get(acme.url("settings/audit-log/?action=tenant.suspended")).content.decode()
+    assert "A Super Admin of Orkestra" in shown
     with as_system(globex.id):
         assert not Entry.objects.filter(action="tenant.suspended").exists()
 

@@ -54,6 +54,7 @@ SILENT = {
     "approvals.paths.check_path": JUDGES,
     "approvals.standing_in.take_seat": JUDGES,
     "approvals.standing_in.stored": READS,
+    "approvals.standing_in.ran_out": READS,
     "approvals.standing_in.stand_ins_of": READS,
     "billing.plan": READS,
     "accounts.sso.find": READS,

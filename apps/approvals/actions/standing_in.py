@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from apps.accounts.actions.members import locked
@@ -75,6 +76,27 @@ def end_stand_in(delegation: Delegation, *, by: Member) -> Delegation:
     return _end(delegation, "ended", by)
 
 
+def end_what_ran_out() -> int:
+    """Record, in the tenant in force, that the time of a stand-in is over; returns of how many.
+
+    Nobody decides by one after its time, whether this was called or not.
+    """
+    count = 0
+    for pk in ran_out().values_list("pk", flat=True):
+        with transaction.atomic():
+            rows = ran_out().select_for_update(of=("self",), no_key=True)
+            if found := rows.filter(pk=pk).first():
+                found.ended_at = found.ends_at
+                _record_end(found, "over", None)
+                count += 1
+    return count
+
+
+def ran_out() -> QuerySet[Delegation]:
+    """Those whose time is over and whose end stands nowhere yet."""
+    return Delegation.objects.filter(ended_at=None, ends_at__lte=clock.now())
+
+
 def take_seat(case: Case, step: CaseStep, assignment: Assignment, by: Member) -> None:
     """Pass somebody who stands in for the person asked, until the transaction ends; the step's row is locked.
 
@@ -116,12 +138,16 @@ def _check(person: Member, stand_in: Member, starts_at: datetime, ends_at: datet
 
 def _end(delegation: Delegation, why: str, by: Member) -> Delegation:
     delegation.ended_at = clock.now()
-    delegation.save()
-    facts = {"person": str(delegation.person_id), "stand_in": str(delegation.stand_in_id), "why": why}
-    record("delegation.ended", delegation, facts=facts, on_behalf_of=_behalf(delegation, by))
-    publish_event("delegation.ended", **_told(delegation))
+    _record_end(delegation, why, _behalf(delegation, by))
     mails.stand_in_ended(delegation, by)
     return delegation
+
+
+def _record_end(delegation: Delegation, why: str, behalf: Any) -> None:
+    delegation.save()
+    facts = {"person": str(delegation.person_id), "stand_in": str(delegation.stand_in_id), "why": why}
+    record("delegation.ended", delegation, facts=facts, on_behalf_of=behalf)
+    publish_event("delegation.ended", **_told(delegation))
 
 
 def _behalf(delegation: Delegation, by: Member) -> Any:
