@@ -2,11 +2,11 @@
 
 from allauth.account import views
 from allauth.mfa.base import views as second
-from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as passkeys
 from django.urls import path, re_path
 
 from . import factor_views
+from .one_act import ChangePasswordView, GiveUpAppView, RemovePasskeyView
 from .views import new_password, reset_password
 
 urlpatterns = [
@@ -16,15 +16,15 @@ urlpatterns = [
     path("2fa/authenticate/", second.authenticate, name="mfa_authenticate"),
     path("2fa/reauthenticate/", second.reauthenticate, name="mfa_reauthenticate"),
     path("2fa/totp/activate/", factor_views.AppView.as_view(), name="mfa_activate_totp"),
-    path("2fa/totp/deactivate/", totp.deactivate_totp, name="mfa_deactivate_totp"),
+    path("2fa/totp/deactivate/", GiveUpAppView.as_view(), name="mfa_deactivate_totp"),
     path("2fa/recovery-codes/", factor_views.recovery_codes, name="mfa_view_recovery_codes"),
     path("2fa/recovery-codes/generate/", factor_views.new_recovery_codes, name="mfa_generate_recovery_codes"),
     path("2fa/webauthn/", passkeys.list_webauthn, name="mfa_list_webauthn"),
     path("2fa/webauthn/add/", factor_views.PasskeyView.as_view(), name="mfa_add_webauthn"),
     path("2fa/webauthn/reauthenticate/", passkeys.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),
-    path("2fa/webauthn/keys/<int:pk>/remove/", passkeys.remove_webauthn, name="mfa_remove_webauthn"),
+    path("2fa/webauthn/keys/<int:pk>/remove/", RemovePasskeyView.as_view(), name="mfa_remove_webauthn"),
     path("logout/", views.logout, name="account_logout"),
-    path("password/change/", views.password_change, name="account_change_password"),
+    path("password/change/", ChangePasswordView.as_view(), name="account_change_password"),
     path("password/reset/", reset_password, name="account_reset_password"),
     path("password/reset/done/", views.password_reset_done, name="account_reset_password_done"),
     re_path(

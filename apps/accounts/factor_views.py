@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_added
+from allauth.mfa.totp.internal.auth import TOTP, clear_totp_secret
 from allauth.mfa.totp.views import ActivateTOTPView
 from allauth.mfa.webauthn.views import AddWebAuthnView
+from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from . import actions, second_factor
 from .models import User
+from .one_act import OneAct
 
 MADE = "orkestra_recovery_codes"
 
@@ -17,11 +27,24 @@ MADE = "orkestra_recovery_codes"
 class AppView(ActivateTOTPView):  # type: ignore[misc]
     """Set an app up; with the first factor its recovery codes come next, while they can be shown."""
 
+    def form_valid(self, form: Any) -> HttpResponse:
+        """The library tells of it only after its commit; here the app and what we do about it are one act."""
+        raise_if_reauthentication_required(self.request, app="allauth.mfa")
+        self.did_generate_recovery_codes = False  # its own; ours come with the signal
+        with transaction.atomic():
+            made = TOTP.activate(self.request.user, form.secret).instance
+            authenticator_added.send(
+                sender=Authenticator, request=self.request, user=self.request.user, authenticator=made
+            )
+        clear_totp_secret(self.request)
+        get_adapter(self.request).add_message(self.request, messages.SUCCESS, "mfa/messages/totp_activated.txt")
+        return redirect(self.get_success_url())
+
     def get_success_url(self) -> str:
         return _next(self.request, super().get_success_url())
 
 
-class PasskeyView(AddWebAuthnView):  # type: ignore[misc]
+class PasskeyView(OneAct, AddWebAuthnView):  # type: ignore[misc]
     """Add a passkey; with the first factor its recovery codes come next."""
 
     def get_success_url(self) -> str:
@@ -48,6 +71,7 @@ def new_recovery_codes(request: HttpRequest) -> HttpResponse:
         return redirect("mfa_index")
     if request.method != "POST":
         return render(request, "mfa/recovery_codes/generate.html")
-    request.session[MADE] = second_factor.new_codes(user)
-    actions.factor_changed(user, "factor.codes_made")
+    with transaction.atomic():
+        request.session[MADE] = second_factor.new_codes(user)
+        actions.factor_changed(user, "factor.codes_made")
     return redirect("mfa_view_recovery_codes")

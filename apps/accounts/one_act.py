@@ -1,0 +1,33 @@
+"""A library's page that changes something, and our entry about it, in one transaction: both are there or neither."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.views import PasswordChangeView
+from allauth.mfa.totp.views import DeactivateTOTPView
+from allauth.mfa.webauthn.views import RemoveWebAuthnView
+from django.db import transaction
+
+
+class OneAct:
+    """Mixed into a page of allauth, whose signals tell us what it did, and through us the log, mail and sessions.
+
+    Only the change itself is inside: tries that were counted before it stay counted, whatever becomes of it.
+    """
+
+    def form_valid(self, form: Any) -> Any:
+        with transaction.atomic():
+            return super().form_valid(form)  # type: ignore[misc]
+
+
+class ChangePasswordView(OneAct, PasswordChangeView):  # type: ignore[misc]
+    """Another password, which ends what the old one opened."""
+
+
+class GiveUpAppView(OneAct, DeactivateTOTPView):  # type: ignore[misc]
+    """Give an app up."""
+
+
+class RemovePasskeyView(OneAct, RemoveWebAuthnView):  # type: ignore[misc]
+    """Remove a passkey."""
