@@ -1,16 +1,19 @@
-"""The account pages that are open today. allauth's other pages are not mounted: no sign-up, no connections."""
+"""The account pages that are open today. Signing up is ours; allauth's own pages for it and for addresses are not mounted."""
 
 from allauth.account import views
 from allauth.mfa.base import views as second
 from allauth.mfa.webauthn import views as passkeys
 from django.urls import path, re_path
 
-from . import factor_views
+from . import factor_views, sign_up_views
 from .one_act import ChangePasswordView, GiveUpAppView, RemovePasskeyView
-from .views import new_password, reset_password
+from .views import SignInView, new_password, reset_password
 
 urlpatterns = [
-    path("login/", views.login, name="account_login"),
+    path("login/", SignInView.as_view(), name="account_login"),
+    path("signup/", sign_up_views.sign_up, name="account_sign_up"),
+    path("signup/sent/", sign_up_views.sent, name="account_sign_up_sent"),
+    path("signup/<str:word>/", sign_up_views.begin, name="account_sign_up_link"),
     path("reauthenticate/", views.reauthenticate, name="account_reauthenticate"),
     path("2fa/", second.index, name="mfa_index"),
     path("2fa/authenticate/", second.authenticate, name="mfa_authenticate"),

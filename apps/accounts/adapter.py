@@ -1,4 +1,4 @@
-"""allauth, bent to our house: no self-made accounts, mail through the outbox, and every act in the log."""
+"""allauth, bent to our house: no accounts of its making, mail through the outbox, and every act in the log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .step_up import authentication_of
 
 class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """People come by invitation of a tenant, or as the first owner of one."""
+        """Signing up is ours (`actions.sign_up`), and proves the address first."""
         return False
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:

@@ -16,6 +16,11 @@ ACTIONS = {
         _("A password was refused. The address tried is kept as an id that only our key gives."),
         ("account",),
     ),
+    "sign_up.asked": Act(
+        _("Asked to sign up"),
+        _("Somebody asked for a link to sign up. The address is kept as a hash."),
+        ("email_sha256",),
+    ),
     "password.reset_asked": Act(_("Asked for a password reset"), _("Somebody asked for a link to set a new password.")),
     "password.changed": Act(
         _("Changed the password"), _("The password is another one now, and what the old one had opened has ended.")

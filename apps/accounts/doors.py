@@ -59,6 +59,7 @@ RULES: tuple[Rule, ...] = (
     _rule(r"/favicon\.ico\Z", Door.PUBLIC, "GET", "HEAD"),
     _rule(r"/account/(login|password/reset)(/|\Z)", Door.PUBLIC),
     _rule(r"/account/invitation/[A-Za-z0-9_-]{20,64}/\Z", Door.PUBLIC, "GET", "HEAD", "POST"),
+    _rule(r"/account/signup/((sent|[A-Za-z0-9_-]{20,128})/)?\Z", Door.PUBLIC, "GET", "HEAD", "POST"),
     _rule(r"/account/sso/([a-z0-9-]+/(callback/)?)?\Z", Door.PUBLIC, "GET", "HEAD", "POST"),
     _rule(r"/account/2fa/authenticate/\Z", Door.PUBLIC, "GET", "HEAD", "POST"),
     _rule(r"/account/support/leave/\Z", Door.PERSON_PAGE, "POST"),

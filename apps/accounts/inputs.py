@@ -8,7 +8,9 @@ from zoneinfo import available_timezones
 
 from allauth.account.forms import ChangePasswordForm
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest
+from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
@@ -16,7 +18,9 @@ from apps.tenants.slots import Tie
 
 from . import actions, limits
 from .models import Member
-from .rules import PERMISSIONS, Role
+from .rules import PERMISSIONS, RESERVED_ADDRESSES, Role, may_be_address
+
+TIMEZONES = [(name, name) for name in sorted(available_timezones())]
 
 
 class InvitationInput(forms.Form):
@@ -89,11 +93,7 @@ class TenantInput(forms.Form):
     """The tenant's name and the zone of its business days."""
 
     name = forms.CharField(label=_("Name"), max_length=200)
-    timezone = forms.ChoiceField(label=_("Time zone"))
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["timezone"].choices = [(name, name) for name in sorted(available_timezones())]  # type: ignore[attr-defined]
+    timezone = forms.ChoiceField(label=_("Time zone"), choices=TIMEZONES)
 
 
 class JoinInput(forms.Form):
@@ -107,6 +107,38 @@ class JoinInput(forms.Form):
         widget=forms.PasswordInput,
         help_text=_("At least 15 characters; a few words in a row are easy to remember."),
     )
+
+
+class SignUpInput(forms.Form):
+    """The address to which the link for signing up goes."""
+
+    email = forms.EmailField(label=_("E-mail address"), max_length=254)
+
+
+class FoundingInput(JoinInput):
+    """A new person, and the organisation that they begin with."""
+
+    organisation = forms.CharField(label=_("Name of your organisation"), max_length=200)
+    slug = forms.CharField(
+        label=_("Its address"),
+        max_length=63,
+        required=False,
+        help_text=_("Its pages are at /t/<address>/, and it cannot be changed. Left empty, it follows from the name."),
+    )
+    timezone = forms.ChoiceField(label=_("Time zone"), choices=TIMEZONES, initial="UTC")
+
+    def clean(self) -> None:
+        """Suggest an address where none was typed; the suggestion stands in the field, whatever else is wrong."""
+        typed, name = self.cleaned_data.get("slug"), self.cleaned_data.get("organisation")
+        if typed is None or (not typed and name is None):
+            return
+        slug = typed.lower() or slugify(name)[:63].replace("_", "-").strip("-")
+        self.cleaned_data["slug"] = slug
+        self.data = {**self.data.dict(), "slug": slug}  # type: ignore[assignment]
+        if not may_be_address(slug):
+            self.add_error("slug", _("Write 2 to 63 lower-case letters and digits, with single hyphens between them."))
+        elif slug in RESERVED_ADDRESSES | {settings.DISCLOSURE_TENANT}:
+            self.add_error("slug", _("This address is taken already; choose another."))
 
 
 class ResetInput(forms.Form):

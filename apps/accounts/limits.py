@@ -62,6 +62,9 @@ GUESSES_FROM_ADDRESS = Limit("sign_in.address", 30, 60, is_attack=True)
 SECOND_FACTOR_GUESSES = Limit("second_factor.account", 5, 300, is_attack=True)
 GUESSES_AT_CHANGE = Limit("password_change.account", 5, 300, is_attack=True)
 RESETS_FOR_ACCOUNT = Limit("reset.account", 5, 300)
+SIGN_UPS_FOR_ADDRESS = Limit("sign_up.account", 5, 3600)
+SIGN_UPS_FROM_ADDRESS = Limit("sign_up.address", 20, 3600)
+SIGN_UPS_IN_ALL = Limit("sign_up.instance", 1000, 86400)
 INVITATIONS_OF_TENANT = Limit("invitations.tenant", 300, 3600)
 BAD_KEYS_FROM_ADDRESS = Limit("api_key.address", 60, 60, is_attack=True)
 
@@ -70,11 +73,14 @@ DOORS: tuple[tuple[re.Pattern[str], Limit], ...] = (
     (re.compile(r"/account/login/"), Limit("door.sign_in", 300, 60)),
     (re.compile(r"/account/2fa/authenticate/"), Limit("door.second_factor", 120, 60)),
     (re.compile(r"/account/password/reset/"), Limit("door.reset", 60, 60)),
+    (re.compile(r"/account/signup/"), Limit("door.sign_up", 120, 60)),
     (re.compile(r"/account/sso/"), Limit("door.sso", 120, 60)),
     (re.compile(r"/account/invitation/"), Limit("door.invitation", 120, 60)),
     (re.compile(r"/api/v1/auth/token\Z"), Limit("door.token", 600, 60)),
     (re.compile(r"/api/v1/auth/(refresh|revoke)\Z"), Limit("door.refresh", 1200, 60)),
 )
+# Behind these, looking is trying too.
+COUNTED_WHEN_LOOKED_AT = ("/account/invitation/", "/account/sso/", "/account/signup/")
 
 
 def spend(limit: Limit, subject: str, *, account: str = "") -> None:
@@ -102,7 +108,7 @@ def give_back(limit: Limit, subject: str) -> None:
 
 def spend_at_door(request: HttpRequest) -> None:
     """Count a request that brings no credential yet. Raises TooMany."""
-    if request.method != "POST" and not request.path_info.startswith(("/account/invitation/", "/account/sso/")):
+    if request.method != "POST" and not request.path_info.startswith(COUNTED_WHEN_LOOKED_AT):
         return
     for pattern, limit in DOORS:
         if pattern.match(request.path_info):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from django.db import models
@@ -57,3 +58,55 @@ MATRIX: dict[Role, frozenset[str]] = {Role.OWNER: OWNER, Role.MEMBER: MEMBER, Ro
 def permissions_of(role: str) -> frozenset[str]:
     """What the role may do at most; nothing for a role that is not in the matrix."""
     return MATRIX.get(Role(role), frozenset()) if role in Role.values else frozenset()
+
+
+# Addresses of tenants that nobody gets: words of our own addresses, and names that would pass for ours.
+RESERVED_ADDRESSES = frozenset(
+    [
+        "about",
+        "abuse",
+        "account",
+        "accounts",
+        "admin",
+        "api",
+        "app",
+        "auth",
+        "billing",
+        "blog",
+        "demo",
+        "docs",
+        "help",
+        "legal",
+        "link",
+        "login",
+        "logout",
+        "mail",
+        "me",
+        "none",
+        "official",
+        "orkestra",
+        "platform",
+        "privacy",
+        "public",
+        "root",
+        "security",
+        "settings",
+        "signin",
+        "signup",
+        "sso",
+        "static",
+        "status",
+        "support",
+        "system",
+        "team",
+        "test",
+        "trust",
+        "www",
+    ]
+)
+ADDRESS = re.compile(r"[a-z0-9](-?[a-z0-9]){1,62}\Z")
+
+
+def may_be_address(text: str) -> bool:
+    """Whether a tenant's pages can be at /t/<text>/."""
+    return len(text) <= 63 and ADDRESS.match(text) is not None

@@ -1,4 +1,4 @@
-"""The jobs of identity: the daily look at proven domains, and the link for a new password."""
+"""The jobs of identity: the daily look at proven domains, and the links for a new password and for signing up."""
 
 from __future__ import annotations
 
@@ -25,3 +25,9 @@ def look_at_domains(timestamp: int) -> None:
 def mail_reset_link(*, sealed: str) -> None:
     """Mail the link that somebody asked for, where the address is somebody's."""
     identity.mail_reset_link(sealed)
+
+
+@task_apart(name="accounts.mail_sign_up", queue="accounts", retry=RetryStrategy(max_attempts=5, exponential_wait=3))
+def mail_sign_up(*, sealed: str) -> None:
+    """Mail what somebody asked for who wants to sign up."""
+    identity.mail_sign_up(sealed)

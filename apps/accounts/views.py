@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import structlog
 from allauth.account import views as allauth_views
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError, transaction
 from django.forms import Form
@@ -39,6 +40,13 @@ def start(request: HttpRequest) -> HttpResponse:
     if not found and is_admin:
         return redirect("/admin/")
     return render(request, "account/start.html", {"memberships": found})
+
+
+class SignInView(allauth_views.LoginView):  # type: ignore[misc]
+    """allauth's sign-in, with the way to sign up where that is open."""
+
+    def get_context_data(self, **more: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**more), "sign_up_is_open": settings.SIGN_UP_IS_OPEN}
 
 
 def invitation(request: HttpRequest, word: str) -> HttpResponse:

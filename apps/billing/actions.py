@@ -56,7 +56,8 @@ def start(*, key: str = FIRST_PLAN, trial_ends_at: datetime | None = None) -> Su
     """Give the tenant in force its first plan."""
     made = Subscription.objects.create(plan=plan(key), trial_ends_at=trial_ends_at)
     _apply(made)
-    record("plan.started", made, facts={"plan": made.plan.key, "version": made.plan.version})
+    trial = {"trial_ends_at": trial_ends_at.isoformat()} if trial_ends_at else {}
+    record("plan.started", made, facts={"plan": made.plan.key, "version": made.plan.version, **trial})
     return made
 
 

@@ -11,7 +11,7 @@ ACTIONS = {
         _("From now on the plan means this; tenants on an earlier version keep it."),
         ("plan", "version", "limits", "limits_before", "log_days", "log_days_before"),
     ),
-    "plan.started": Act(_("Started with a plan"), _("The tenant's first plan."), ("plan", "version")),
+    "plan.started": Act(_("Started with a plan"), _("The tenant's first plan."), ("plan", "version", "trial_ends_at")),
     "plan.changed": Act(
         _("Changed the plan"), _("The tenant is on another plan."), ("plan", "version", "before", "trial_ends_at")
     ),

@@ -50,7 +50,7 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
         ),
         GlobalTable(
             "accounts_kept",
-            "Tries and used codes are counted before anybody is known; hashes and numbers only.",
+            "Tries, used codes and open links are looked up before anybody is known; hashes, numbers and sealed values.",
             app=ALL,
         ),
         GlobalTable(

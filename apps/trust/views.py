@@ -28,7 +28,10 @@ CONTACT_LIFETIME = timedelta(days=180)
 
 def landing(request: HttpRequest) -> HttpResponse:
     """What Orkestra is, in a few honest lines."""
-    return render(request, "trust/landing.html", {"live": len(claims.live()), "missing": len(claims.missing())})
+    context = {
+        "live": len(claims.live()), "missing": len(claims.missing()), "sign_up_is_open": settings.SIGN_UP_IS_OPEN,
+    }  # fmt: skip
+    return render(request, "trust/landing.html", context)
 
 
 def security(request: HttpRequest) -> HttpResponse:

@@ -61,6 +61,9 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("DATABASE_BACKUP_URL", "PostgreSQL as orkestra_backup: reads everything, writes nothing", secret=True),
     Variable("DATABASE_DIRECT_URL", "as DATABASE_URL but past a pooler, for LISTEN", secret=True),
     Variable("ORKESTRA_SURFACE", "what this process serves: tenant, platform or all", "all"),
+    Variable(
+        "ORKESTRA_SIGN_UP", "open lets anybody make an organisation; else closed, but for the demo, which is open"
+    ),
     Variable("ORKESTRA_BIND_MODE", "how the tenant is bound: statement or transaction", "statement"),
     Variable("REDIS_URL", "Redis or Valkey for the cache", secret=True),
     Variable("EMAIL_URL", "console: or smtp://user:password@host:port?tls=1", "console:", secret=True),
@@ -137,6 +140,13 @@ class Config:
         if found not in {"tenant", "platform", "all"}:
             raise ImproperlyConfigured("ORKESTRA_SURFACE is tenant, platform or all.")
         return found
+
+    def sign_up_is_open(self, *, demo: bool) -> bool:
+        """Whether anybody may make an organisation here. Not on the platform's surface, which serves no tenants."""
+        found = self.text("ORKESTRA_SIGN_UP") or ("open" if demo else "closed")
+        if found not in {"open", "closed"}:
+            raise ImproperlyConfigured("ORKESTRA_SIGN_UP is open or closed.")
+        return found == "open" and self.surface != "platform"
 
     def switch(self, name: str) -> bool:
         return self.text(name).strip().lower() in {"1", "true", "yes", "on"}

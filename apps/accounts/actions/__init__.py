@@ -27,15 +27,18 @@ from .sessions import (
     signed_in,
     signed_out,
 )
+from .sign_ups import TRIAL, ask_for_sign_up, look_at_sign_up, mail_sign_up, sign_up
 from .signing import rotate_signing_key
 from .suspension import resume_tenant, suspend_tenant
 
 __all__ = [
+    "TRIAL",
     "Invited",
     "Pair",
     "accept",
     "add_member",
     "ask_for_reset",
+    "ask_for_sign_up",
     "change_role",
     "change_service_account",
     "change_tenant",
@@ -60,7 +63,9 @@ __all__ = [
     "leave_team",
     "lock_for_reset",
     "look_at",
+    "look_at_sign_up",
     "mail_reset_link",
+    "mail_sign_up",
     "note_use",
     "open_family",
     "password_changed",
@@ -74,6 +79,7 @@ __all__ = [
     "rotate",
     "rotate_signing_key",
     "sign_in_refused",
+    "sign_up",
     "signed_in",
     "signed_out",
     "suspend_tenant",

@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from allauth.account.models import EmailAddress
 from django.conf import settings
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
@@ -28,7 +25,7 @@ from apps.tenants.slots import slots
 from .. import limits
 from ..models import Invitation, Member, Team, User
 from ..rules import Role
-from .people import add_member, create_person, join_team
+from .people import add_member, create_proven_person, join_team
 
 LIFETIME = timedelta(days=7)
 
@@ -137,7 +134,7 @@ def accept(word: str, *, user: User | None, name: str = "", password: str = "") 
         if invitation is None:
             raise NotFound()
         if user is None:
-            user = _new_person(invitation.email, name, password)
+            user = create_proven_person(email=invitation.email, name=name, password=password)
         elif user.email.lower() != invitation.email:
             raise Refused(_("This invitation is for another address; sign out first."), code="other_person")
         invitation.accepted_at = clock.now()
@@ -149,18 +146,6 @@ def accept(word: str, *, user: User | None, name: str = "", password: str = "") 
                 for team in Team.objects.filter(pk__in=invitation.teams):
                     join_team(team, member, by=None)
     return member
-
-
-def _new_person(email: str, name: str, password: str) -> User:
-    try:
-        validate_password(password, User(email=email, name=name))
-    except ValidationError as error:
-        raise Invalid({"password": error.messages}) from None
-    made = create_person(email=email, name=name, password=password)
-    # The link came by mail to this very address, so the address is theirs.
-    with tenant_context(NOBODY):
-        EmailAddress.objects.create(user=made, email=made.email, primary=True, verified=True)
-    return made
 
 
 def _resolve(word: str) -> tuple[UUID, UUID]:

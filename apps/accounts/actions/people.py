@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
 
-from django.db import transaction
+from allauth.account.models import EmailAddress
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from apps.audit.actions import record
 from apps.billing import actions as billing
 from apps.tenants import clock
-from apps.tenants.context import NOBODY, as_system, current, tenant_context
+from apps.tenants.context import NOBODY, as_system, current, tenant_context, with_changes
 from apps.tenants.freshness import SHOWN, require_fresh
 from apps.tenants.ids import new_id
 from apps.tenants.models import Tenant
-from apps.tenants.refusals import Refused
+from apps.tenants.refusals import Invalid, Refused
 from apps.tenants.slots import slots
 
 from ..models import Member, Team, TeamMember, User
@@ -29,14 +33,52 @@ def create_person(*, email: str, name: str, password: str | None, is_platform_ad
         return User.objects.create_user(email, password, name=name, is_platform_admin=is_platform_admin)
 
 
-def create_tenant(*, slug: str, name: str, timezone: str, owner: User, plan: str = billing.FIRST_PLAN) -> Tenant:
-    """A tenant with its first owner, who may do everything in it, on a plan."""
+def create_proven_person(*, email: str, name: str, password: str) -> User:
+    """A person to whose address a link was mailed that they have opened, so that it is theirs.
+
+    Raises Invalid for a password that is too weak, Refused when the address is taken.
+    """
+    try:
+        validate_password(password, User(email=email, name=name))
+    except ValidationError as error:
+        raise Invalid({"password": error.messages}) from None
+    made = create_person(email=email, name=name, password=password)
+    with tenant_context(NOBODY):
+        EmailAddress.objects.create(user=made, email=made.email, primary=True, verified=True)
+    return made
+
+
+def create_tenant(
+    *,
+    slug: str,
+    name: str,
+    timezone: str,
+    owner: User,
+    plan: str = billing.FIRST_PLAN,
+    trial: timedelta | None = None,
+    credential: str = "",
+) -> Tenant:
+    """A tenant with its first owner, who may do everything in it, on a plan, or on trial of it for a time.
+
+    With a `credential` it is the owner's own act, else Orkestra's. Raises Refused when the address is taken.
+    """
     identity = new_id()
-    with as_system(identity), transaction.atomic():
-        tenant = Tenant.objects.create(id=identity, slug=slug, name=name, timezone=timezone)
+    acting = with_changes(user=owner.pk, credential=credential) if credential else nullcontext()
+    with as_system(identity), acting, transaction.atomic():
+        tenant = _claim(Tenant(id=identity, slug=slug, name=name, timezone=timezone))
         record("tenant.created", tenant)
-        billing.start(key=plan)
+        billing.start(key=plan, trial_ends_at=clock.now() + trial if trial else None)
         _make_member(owner, Role.OWNER)
+    return tenant
+
+
+def _claim(tenant: Tenant) -> Tenant:
+    """Store it: nobody but the database knows every address that is taken, and of two at one moment it takes one."""
+    try:
+        with transaction.atomic():
+            tenant.save(force_insert=True)
+    except IntegrityError:
+        raise Refused(_("This address is taken already; choose another."), field="slug") from None
     return tenant
 
 

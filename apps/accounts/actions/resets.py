@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import asdict
 
 from allauth.account.forms import default_token_generator
 from allauth.account.internal.userkit import filter_users_by_email
@@ -14,37 +12,29 @@ from django.db import transaction
 from django.urls import reverse
 
 from apps.comms.actions import queue_mail
-from apps.tenants.caller import Caller, called_by, caller
 from apps.tenants.context import NOBODY, as_system, tenant_context
-from apps.tenants.encryption import seal, unseal
-from apps.tenants.jobs import defer_apart
 from apps.tenants.models import PLATFORM_TENANT_ID
 
 from ..models import User
+from .asked import opened, promise
 from .sessions import reset_asked
 
 PURPOSE = "password reset that is asked for"
-SEALED_BYTES = 1024
 
 
 def ask_for_reset(email: str) -> None:
-    """Promise to look for an account of this address; the same work whether there is one or not.
-
-    What is asked is sealed at one length, so that whoever reads the queue sees neither the address nor how long it is.
-    """
-    asked = json.dumps({"email": email.strip().lower(), "caller": asdict(caller())})
-    defer_apart("accounts.mail_reset_link", queue="accounts", sealed=seal(PURPOSE, asked.ljust(SEALED_BYTES)))
+    """Promise to look for an account of this address; the same work whether there is one or not."""
+    promise("accounts.mail_reset_link", PURPOSE, email)
 
 
 def mail_reset_link(sealed: str) -> None:
     """Mail a link to the person of an address, where there is one who may sign in, and record that it was asked for."""
-    asked = json.loads(unseal(PURPOSE, sealed))
-    with tenant_context(NOBODY):
-        found = filter_users_by_email(asked["email"], is_active=True, prefer_verified=True, for_login=True)
-    with called_by(Caller(**asked["caller"])):
+    with opened(PURPOSE, sealed) as email:
+        with tenant_context(NOBODY):
+            found = filter_users_by_email(email, is_active=True, prefer_verified=True, for_login=True)
         for user in found:
             if not user.is_service:
-                _mail(user, asked["email"])
+                _mail(user, email)
 
 
 def lock_for_reset(uidb36: str) -> None:

@@ -20,7 +20,9 @@ from apps.tenants.slots import slots
 from ..models import OutboxMessage, OutboxState
 
 MAX_ATTEMPTS = 8
-SECRET_TEMPLATES = frozenset({"account/mail/invitation", "account/mail/password_reset", "forms/mail/receipt"})
+SECRET_TEMPLATES = frozenset(
+    {"account/mail/invitation", "account/mail/password_reset", "account/mail/sign_up", "forms/mail/receipt"}
+)
 ERASED = "(The text held a secret and was erased after sending.)"
 
 
