@@ -129,12 +129,12 @@ class FoundingInput(JoinInput):
 
     def clean(self) -> None:
         """Suggest an address where none was typed; the suggestion stands in the field, whatever else is wrong."""
-        typed, name = self.cleaned_data.get("slug"), self.cleaned_data.get("organisation")
-        if typed is None or (not typed and name is None):
+        typed, name = self.cleaned_data.get("slug"), self.cleaned_data.get("organisation", "")
+        if typed is None or not (typed or name):
             return
         slug = typed.lower() or slugify(name)[:63].replace("_", "-").strip("-")
         self.cleaned_data["slug"] = slug
-        self.data = {**self.data.dict(), "slug": slug}  # type: ignore[assignment]
+        self.data = {**dict(self.data.items()), "slug": slug}
         if not may_be_address(slug):
             self.add_error("slug", _("Write 2 to 63 lower-case letters and digits, with single hyphens between them."))
         elif slug in RESERVED_ADDRESSES | {settings.DISCLOSURE_TENANT}:
