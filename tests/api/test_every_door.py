@@ -22,6 +22,7 @@ from tests import identity_provider
 from tests.api.test_people import link_of
 from tests.api.test_second_factor import set_up
 from tests.api.test_signing_in import link_mailed_to
+from tests.api.test_signing_up import mails_to, typed
 from tests.cast import PASSWORD, acting_as
 from tests.sso import come, connect, known_as, prove
 
@@ -29,6 +30,7 @@ from tests.sso import come, connect, known_as, prove
 DOORS = {
     r"/account/(login|password/reset)(/|\Z)": {"by_password", "by_reset"},
     r"/account/invitation/[A-Za-z0-9_-]{20,64}/\Z": {"by_invitation"},
+    r"/account/signup/((sent|[A-Za-z0-9_-]{20,128})/)?\Z": {"by_sign_up"},
     r"/account/sso/([a-z0-9-]+/(callback/)?)?\Z": {"by_provider"},
     r"/account/2fa/authenticate/\Z": {"by_password"},
     r"/admin/login/\Z": {"by_admin"},
@@ -42,7 +44,7 @@ LEADS_NOWHERE = {
 
 @pytest.fixture
 def idp(settings):
-    settings.EGRESS_LOOPBACK = True
+    settings.EGRESS_LOOPBACK = settings.SIGN_UP_IS_OPEN = True
     with identity_provider.serving() as provider:
         yield provider
 
@@ -110,6 +112,16 @@ def by_invitation(acme, api, idp):
     return client.get(acme.url()).status_code
 
 
+def by_sign_up(acme, api, idp):
+    """Whoever is there already is mailed no link: the mail leads to the sign-in."""
+    client = Client()
+    client.post("/account/signup/", {"email": acme.editor.email})
+    for _subject, text in mails_to(acme.editor.email):
+        place = re.search(r"https?://[^/]+(/\S+)", text)[1]
+        client.post(place, {"login": acme.editor.email, **typed(f"x{acme.slug}")})
+    return client.get(acme.url()).status_code
+
+
 def by_provider(acme, api, idp):
     prove(acme)
     connection = connect(acme, idp)
@@ -159,7 +171,7 @@ def _by_bearer(text):
 
 
 ALL = [by_password, by_reset, by_token, by_refresh, by_switch, by_access_token, by_old_session, by_invitation,
-       by_provider, by_again, by_admin, by_key, by_new_key, by_service_account]  # fmt: skip
+       by_sign_up, by_provider, by_again, by_admin, by_key, by_new_key, by_service_account]  # fmt: skip
 # Each kind of credential that the gateway takes, and the doors that try it.
 CREDENTIALS = {
     "session": {"by_password", "by_old_session", "by_provider"},
@@ -204,7 +216,9 @@ def test_no_door_opens_a_tenant_that_asks_for_a_second_factor_without_one(before
     assert door(before, api, idp) in {302, 401, 403}
 
 
-@pytest.mark.parametrize("door", [by_password, by_reset, by_token, by_provider, by_admin], ids=lambda d: d.__name__)
+@pytest.mark.parametrize(
+    "door", [by_password, by_reset, by_sign_up, by_token, by_provider, by_admin], ids=lambda d: d.__name__
+)
 def test_no_door_goes_around_the_second_factor_of_a_person(before, api, idp, door):
     set_up(before.editor.user)
     assert door(before, api, idp) in {302, 401, 403}

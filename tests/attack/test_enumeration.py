@@ -39,12 +39,16 @@ def by_provider(email, acme):
     return Client().post("/account/sso/", {"email": email})
 
 
+def by_sign_up(email, acme):
+    return Client().post("/account/signup/", {"email": email})
+
+
 def by_invitation(email, acme):
     """An owner asks a person in; whether they have an account at Orkestra is no owner's business."""
     return browser(acme.owner).post(acme.url("settings/members/"), {"email": email, "role": "viewer"})
 
 
-DOORS = [by_page, by_token, by_reset, by_provider, by_invitation]
+DOORS = [by_page, by_token, by_reset, by_sign_up, by_provider, by_invitation]
 
 
 def asked(door, email, acme) -> tuple[Any, ...]:
@@ -66,7 +70,8 @@ def asked(door, email, acme) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
 @pytest.mark.parametrize("who", ["a member", "with a second factor", "shut out", "a program"])
-def test_a_person_who_is_there_shows_as_one_who_is_not(acme, globex, door, who):
+def test_a_person_who_is_there_shows_as_one_who_is_not(settings, acme, globex, door, who):
+    settings.SIGN_UP_IS_OPEN = True
     prove(acme)
     known = {"a member": globex.editor, "with a second factor": globex.reviewer}.get(who, globex.viewer).user
     if who == "with a second factor":
@@ -85,10 +90,8 @@ def test_a_person_who_is_there_shows_as_one_who_is_not(acme, globex, door, who):
         assert one == other
 
 
-@pytest.mark.parametrize(
-    "path", ["signup/", "email/", "confirm-email/x/", "confirm-email/", "password/set/", "inactive/"]
-)
-def test_nobody_signs_up_or_asks_for_a_mail_to_prove_an_address(wall, path):
-    """People come by invitation alone, whose link in the mail proves the address: these doors are not there."""
+@pytest.mark.parametrize("path", ["signup/", "confirm-email/x/", "confirm-email/", "password/set/", "inactive/"])
+def test_nobody_signs_up_where_that_is_closed_nor_by_a_library_s_pages(wall, path):
+    """Closed is what holds where nothing is said; the library's own pages for it are never there."""
     assert Client().get(f"/account/{path}").status_code == 404
     assert Client().post(f"/account/{path}", {"email": "a@b.example"}).status_code in {403, 404}

@@ -13,9 +13,12 @@ from django.urls import URLResolver, get_resolver, reverse
 
 from apps.accounts import actions
 from apps.accounts.models import Member
+from apps.billing.actions import FIRST_PLAN
+from apps.billing.models import Subscription
 from apps.tenants.context import as_system
 from tests.api.test_people import link_of
 from tests.api.test_signing_in import link_mailed_to
+from tests.api.test_signing_up import link_to, people, tenants, typed
 from tests.cast import PASSWORD, acting_as
 from tests.clients import browser
 from tests.forms import published, step
@@ -43,12 +46,16 @@ OWN = [
     ("account_login", {"login": "", "password": PASSWORD}, 302),
     ("account_reset_password", {"email": ""}, 302),
     ("account_reset_password_done", {}, 405),
+    ("account_sign_up_sent", {}, 404),
     ("account_reset_password_from_key_done", {}, 405),
     ("account_change_password", {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}, 302),
     ("account_logout", {}, 302),
 ]  # fmt: skip
 # Each has a test of its own below; the rest take an id that is in the address alone.
-APART = {"mfa_activate_totp", "account_reset_password_from_key", "account_invitation"}
+APART = {
+    "mfa_activate_totp", "account_reset_password_from_key", "account_invitation", "account_sign_up",
+    "account_sign_up_link",
+}  # fmt: skip
 BY_ADDRESS = {"mfa_remove_webauthn", "account_sso_start", "account_sso_tenant", "account_sso_callback"}
 
 
@@ -98,6 +105,22 @@ def test_neither_an_app_nor_a_reset_nor_joining_takes_more(acme, globex):
     assert (joined.status_code, watch.news()) == (302, {"accounts_invitation.accepted_at"})
     with as_system(acme.id):
         assert Member.objects.get(user__email=email).role == "viewer"
+
+
+def test_signing_up_makes_nobody_but_an_owner_of_their_own(settings, acme, globex):
+    settings.SIGN_UP_IS_OPEN = True
+    email, slug = f"new@x.{acme.slug}.example", f"x{acme.slug}"
+    watch, sent = Watch(acme, globex), foreign(acme.editor, globex)
+    assert Client().post("/account/signup/", sent | {"email": email}).status_code == 302
+    assert watch.news() == set()
+    more = {"is_platform_admin": "on", "is_staff": "on", "plan": "enterprise", "trial": "9999", "credential": "system"}
+    assert Client().post(link_to(email), sent | more | typed(slug)).status_code == 302
+    assert watch.news() == set()
+    [person], [(tenant,)] = people(email), tenants(slug)
+    assert (person.is_platform_admin, person.is_service, person.is_active) == (False, False, True)
+    with as_system(tenant):
+        assert Member.objects.values_list("user_id", "role").get() == (person.pk, "owner")
+        assert Subscription.objects.get().plan.key == FIRST_PLAN
 
 
 def test_a_form_that_anyone_may_fill_takes_no_more(api, acme, globex):

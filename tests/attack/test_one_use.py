@@ -1,7 +1,4 @@
-"""What is good once is good once: of many who use the same thing at the same moment, through real doors, one gets in.
-
-There is no link that proves an address: whoever joins by an invitation has shown that they read its mail.
-"""
+"""What is good once is good once: of many who use the same thing at the same moment, through real doors, one gets in."""
 
 from __future__ import annotations
 
@@ -27,6 +24,7 @@ from tests import identity_provider
 from tests.api.test_people import link_of
 from tests.api.test_second_factor import code_of, set_up
 from tests.api.test_signing_in import link_mailed_to
+from tests.api.test_signing_up import link_to, people, tenants, typed
 from tests.cast import PASSWORD, acting_as
 from tests.sso import connect, leave
 
@@ -106,6 +104,29 @@ def test_an_invitation_makes_one_person_a_member_once(acme):
         assert answers.count(302) == 1, answers
         with as_system(acme.id):
             assert Member.objects.filter(user__email=email).count() == 1
+
+
+def test_a_link_for_signing_up_makes_one_person_and_one_organisation(settings, acme):
+    settings.SIGN_UP_IS_OPEN = True
+    for number in range(ROUNDS):
+        email, slugs = f"nora{number}@n{acme.slug}.example", [f"n{number}{n}{acme.slug}" for n in range(RACERS)]
+        link = link_to(email)
+        answers = race([partial(_status, Client().post, link, typed(slug)) for slug in slugs])
+        assert sorted(answers) == [302, *[404] * (RACERS - 1)], answers
+        assert len(people(email)) == 1
+        assert sum(len(tenants(slug)) for slug in slugs) == 1
+        _forget_guesses()
+
+
+def test_an_address_of_pages_is_one_organisation_s(settings, acme):
+    settings.SIGN_UP_IS_OPEN = True
+    for number in range(ROUNDS):
+        emails, slug = [f"nora{number}{n}@n{acme.slug}.example" for n in range(RACERS)], f"n{number}{acme.slug}"
+        links = [link_to(email) for email in emails]
+        answers = race([partial(_status, Client().post, link, typed(slug)) for link in links])
+        assert sorted(answers) == [302, *[422] * (RACERS - 1)], answers
+        assert len(tenants(slug)) == sum(len(people(email)) for email in emails) == 1
+        _forget_guesses()
 
 
 def test_a_link_for_a_new_password_sets_one(acme):

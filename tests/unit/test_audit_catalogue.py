@@ -31,6 +31,7 @@ SILENT = {
     "accounts.invitations.digest": READS,
     "accounts.resets.lock_for_reset": "a lock, held for the act that follows",
     "accounts.people.create_person": "a person belongs to no tenant; member.added follows in each",
+    "accounts.people.create_proven_person": "a person belongs to no tenant; member.added follows in each",
     "ai.allowance.allowance": READS,
     "ai.ledger.budget_now": READS,
     "ai.ledger.would_fit": READS,
