@@ -1,6 +1,7 @@
 """Links that prove an address, because only its mailbox holds them: used once, and of one subject the newest alone.
 
-What is kept lies under a hash and sealed; of the link's secret there is only a hash in it.
+What is kept lies under a hash and sealed; of the link's secret there is only a hash in it. Once the encryption key was
+changed an open link opens nothing, and another one is asked for.
 """
 
 from __future__ import annotations

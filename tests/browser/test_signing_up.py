@@ -1,0 +1,68 @@
+"""From the sign-in page to an organisation of one's own: with and without scripts, on a phone and at a desk."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.api.test_signing_up import mails_to
+from tests.cast import PASSWORD
+
+from .visits import Visit, check, press, sees
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme", "scripts"), [(360, "dark", True), (1280, "light", True), (360, "light", False)]
+)
+def test_a_stranger_begins_with_an_organisation(chromium, address, acme, settings, width, scheme, scripts):
+    settings.SIGN_UP_IS_OPEN = True
+    email, name = f"nora@n{acme.slug}.example", f"Nörd {acme.slug}"
+    context = chromium.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=scripts, timezone_id="Asia/Tokyo"
+    )  # fmt: skip
+    page = context.new_page()
+    visit = Visit(page)
+
+    def clean():
+        if scripts:
+            check(page)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert visit.errors == []
+
+    visit.to(f"{address}/account/login/")
+    press(page, page.get_by_role("link", name="Begin with an organisation of your own"))
+    clean()
+    page.fill("[name=email]", "nobody")
+    press(page, page.get_by_role("button", name="Send the link"))
+    sees(page.get_by_role("heading", name="There is a problem"))
+    visit.errors.clear()  # a browser writes each answer of 422 into its console
+    clean()
+    page.fill("[name=email]", email)
+    press(page, page.get_by_role("button", name="Send the link"))
+    sees(page.get_by_text("We have sent you a mail"))
+    clean()
+    visit.to(re.search(r"http\S+/account/signup/\S+", mails_to(email)[0][1])[0])
+    clean()
+    sees(page.get_by_text(email))
+    page.fill("[name=name]", "Nora New")
+    page.fill("[name=password]", "too short")
+    page.locator("[name=organisation]").press_sequentially(name)
+    if scripts:
+        assert page.input_value("[name=slug]") == f"nord-{acme.slug}"
+        assert page.input_value("[name=timezone]") == "Asia/Tokyo"
+    press(page, page.get_by_role("button", name="Begin"))
+    visit.errors.clear()
+    clean()
+    assert page.input_value("[name=slug]") == f"nord-{acme.slug}"
+    assert page.input_value("[name=timezone]") == ("Asia/Tokyo" if scripts else "UTC")
+    page.fill("[name=password]", PASSWORD)
+    press(page, page.get_by_role("button", name="Begin"))
+    assert page.url == f"{address}/t/nord-{acme.slug}/"
+    sees(page.get_by_role("heading", name="Audit chain verified"))
+    clean()
+    link = re.search(r"http\S+/account/signup/\S+", mails_to(email)[0][1])[0]
+    visit.to(link)
+    sees(page.get_by_text("This link does not work any more"))
