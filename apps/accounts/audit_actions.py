@@ -18,8 +18,8 @@ ACTIONS = {
     ),
     "sign_up.asked": Act(
         _("Asked to sign up"),
-        _("Somebody asked for a link to sign up. The address is kept as a hash."),
-        ("email_sha256",),
+        _("Somebody asked for a link to sign up. The address is kept as an id that only our key gives."),
+        ("account",),
     ),
     "password.reset_asked": Act(_("Asked for a password reset"), _("Somebody asked for a link to set a new password.")),
     "password.changed": Act(

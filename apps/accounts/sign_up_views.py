@@ -25,9 +25,12 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     asked = SignUpInput(request.POST if request.method == "POST" else None)
     if asked.is_valid():
         email = asked.cleaned_data["email"].lower()
-        limits.spend(limits.SIGN_UPS_FROM_ADDRESS, limits.address_of(request))
-        limits.spend(limits.SIGN_UPS_FOR_ADDRESS, email)
-        limits.spend(limits.SIGN_UPS_IN_ALL, "")
+        for limit, subject in (
+            (limits.SIGN_UPS_FROM_ADDRESS, limits.address_of(request)),
+            (limits.SIGN_UPS_FOR_ADDRESS, email),
+            (limits.SIGN_UPS_IN_ALL, ""),
+        ):
+            limits.spend(limit, subject, account=email)
         actions.ask_for_sign_up(email)
         return redirect("account_sign_up_sent")
     return render(request, "account/sign_up.html", {"input": asked}, status=422 if asked.errors else 200)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
 
 from django.conf import settings
@@ -11,6 +10,7 @@ from django.urls import reverse
 
 from apps.audit.actions import record
 from apps.comms.actions import queue_mail
+from apps.tenants.caller import called_for
 from apps.tenants.context import NOBODY, as_visitor, tenant_context
 from apps.tenants.ids import new_id
 from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
@@ -18,6 +18,7 @@ from apps.tenants.refusals import NotFound
 
 from .. import links
 from ..models import User
+from ..pseudonyms import account_of
 from .asked import opened, promise
 from .people import create_proven_person, create_tenant
 
@@ -36,8 +37,9 @@ def mail_sign_up(sealed: str) -> None:
     with opened(PURPOSE, sealed) as email:
         with tenant_context(NOBODY):
             known = User.objects.filter(email__iexact=email).first()
-        with as_visitor(PLATFORM_TENANT_ID):  # by nobody: whoever asks has shown nothing yet
-            record("sign_up.asked", facts={"email_sha256": hashlib.sha256(email.encode()).hexdigest()})
+        account = account_of(email)
+        with as_visitor(PLATFORM_TENANT_ID), called_for(account):  # by nobody: whoever asks has shown nothing yet
+            record("sign_up.asked", facts={"account": str(account)})
             if known is None:
                 _mail(email, "sign_up", "account_sign_up_link", word=links.make(links.SIGN_UP, email, email))
             elif known.is_active and not known.is_service:
