@@ -68,8 +68,9 @@ class TokenView(PublicView):
         tenant = _tenant_of(user, asked["tenant"], amr) if asked.get("tenant") else None
         if tenant is None and not user.is_platform_admin:
             demands.refuse_password(memberships(user.pk))
+        made = actions.open_family(user, tenant=tenant, amr=amr, device=device_of(request._request))
         actions.signed_in(user, amr=amr)
-        return Response(asdict(actions.open_family(user, tenant=tenant, amr=amr, device=device_of(request._request))))
+        return Response(asdict(made))
 
 
 def _authenticate(request: Request, email: str, password: str) -> User:
@@ -125,7 +126,12 @@ class SwitchView(PublicView):
         tenant = _my_tenant(user, SwitchSerializer.checked(request), request.context.amr)
         acting, device = request.context, device_of(request._request)
         made = actions.open_family(
-            user, tenant=tenant, amr=" ".join(acting.amr), auth_time=acting.auth_time, device=device
+            user,
+            tenant=tenant,
+            amr=" ".join(acting.amr),
+            auth_time=acting.auth_time,
+            device=device,
+            parent=request._request.claims.family,  # type: ignore[attr-defined]
         )
         return Response(asdict(made))
 

@@ -55,12 +55,18 @@ def open_family(
     amr: str = "pwd",
     auth_time: datetime | None = None,
     device: Device | None = None,
+    parent: UUID | None = None,
 ) -> Pair:
-    """The first pair of a sign-in, for one tenant or for none; `auth_time` where the person signed in before now."""
+    """The first pair of a sign-in, for one tenant or for none; `auth_time` where the person signed in before now.
+
+    `parent` is the family by whose token it is asked for. Raises NotSignedIn where that has ended meanwhile, or the
+    password is another one than when `user` was read.
+    """
     if user.is_service:
         raise NotSignedIn("A service account has no sign-in; it acts by its API keys.", code="service_account")
     now, device = clock.now(), device or Device()
     with _unbound(), transaction.atomic():
+        _check_still(user, parent)
         family = TokenFamily(
             user=user,
             tenant_id=tenant,
@@ -114,6 +120,7 @@ def revoke(token: str) -> None:
 def end_families(user: UUID, tenant: UUID | None = None) -> None:
     """End every family of a person, or only those for one tenant, with their access tokens."""
     with _unbound(), transaction.atomic():
+        _locked(user)
         rows = TokenFamily.objects.filter(user_id=user, revoked_at=None)
         for family in rows.filter(tenant_id=tenant) if tenant else rows:
             _end(family, "token.revoked")
@@ -128,6 +135,19 @@ def end_family(family: UUID, *, of: UUID) -> bool:
         if found is not None:
             _end(found, "token.revoked")
         return found is not None
+
+
+def _locked(user: UUID) -> User | None:
+    """The person's row, held until the transaction ends: what opens families and what ends all of them take turns."""
+    return User.objects.select_for_update(no_key=True).filter(pk=user).first()
+
+
+def _check_still(user: User, parent: UUID | None) -> None:
+    """Raise NotSignedIn where what a sign-in rests on has ended since it was looked at; nothing ends it after this."""
+    now = _locked(user.pk)
+    alive = parent is None or TokenFamily.objects.filter(pk=parent, revoked_at=None).exists()
+    if now is None or not now.is_active or now.password != user.password or not alive:
+        raise NotSignedIn("What this sign-in rests on has ended; sign in again.", code="ended_meanwhile")
 
 
 def _end(family: TokenFamily, action: str) -> None:
