@@ -147,8 +147,11 @@ def _my_tenant(user: User, asked: dict[str, Any], amr: tuple[str, ...]) -> UUID:
 class MeView(PublicView):
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: ApiRequest) -> Response:
-        """The person of the token, the tenant it opens, and the tenants they could switch to."""
+        """The person of the token, the tenant it opens, and the tenants they could switch to; a key stays in its own."""
         user, acting = request.user, current()
+        mine = memberships(UUID(str(user.pk)))
+        if acting.credential == "api_key":
+            mine = [member for member in mine if member.tenant_id == acting.tenant]
         return Response(
             {
                 "id": str(user.pk),
@@ -160,8 +163,7 @@ class MeView(PublicView):
                 "permissions": sorted(name for name in acting.permissions if acting.allows(name)),
                 "credential": acting.credential,
                 "tenants": [
-                    {"id": str(m.tenant_id), "slug": m.tenant.slug, "name": m.tenant.name, "role": m.role}
-                    for m in memberships(UUID(str(user.pk)))
+                    {"id": str(m.tenant_id), "slug": m.tenant.slug, "name": m.tenant.name, "role": m.role} for m in mine
                 ],
             }
         )

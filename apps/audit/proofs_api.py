@@ -157,7 +157,7 @@ class ReceiptViewSet(ReadOnlyTenantViewSet[Receipt]):
     """Receipts of my own acts; all of the tenant's to those who may read the log."""
 
     serializer_class = ReceiptSerializer
-    needs = {"list": "", "retrieve": ""}
+    needs = {"list": "submissions.read", "retrieve": "submissions.read"}  # every role holds it; a key may not
 
     @extend_schema(parameters=[OpenApiParameter("target", UUID, description="such as a submission")])
     def list(self, request: Any, *args: Any, **kwargs: Any) -> Response:

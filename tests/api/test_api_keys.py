@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import zlib
 from datetime import timedelta
@@ -9,16 +10,20 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.test import Client
+from django.urls import get_resolver
 from rest_framework.test import APIClient
 
 from apps.accounts import key_format
+from apps.accounts.actions import add_member
 from apps.accounts.models import ApiKey, Member
 from apps.accounts.rules import PERMISSIONS, Role
 from apps.audit.models import Entry
 from apps.tenants import clock
 from apps.tenants.context import NOBODY, as_system, tenant_context
 from tests import database
+from tests.cast import acting_as
 from tests.forms import body, step
+from tests.routes import example, walk
 
 READS = ["forms.read", "members.read"]
 
@@ -44,6 +49,34 @@ def test_a_key_opens_its_tenant_as_its_member_within_its_scopes(api, acme, globe
     assert (me["tenant"], me["member"], me["credential"]) == (str(acme.id), str(acme.owner.pk), "api_key")
     assert me["permissions"] == sorted(READS)
     assert found.get(f"/api/v1/members/{globex.owner.pk}").status_code == 404
+
+
+# What a key opens whatever its scopes are: who it is, switches of features, and what is anybody's.
+ANY_SCOPE = re.compile(r"/api/v1/(me|schema|auth/.*|trust/.*)|/ofrep/.*")
+
+
+def test_a_key_opens_nothing_beyond_its_scope_at_any_route(api, acme):
+    found = door(make(api, acme.owner, ["forms.fill_named"]).json()["key"])
+    opened, asked = [], 0
+    for route in walk(get_resolver()):
+        place = example(route)
+        if not place.startswith(("/api/", "/ofrep/")) or ANY_SCOPE.fullmatch(place):
+            continue
+        for method in ("get", "post", "patch", "delete"):
+            asked += 1
+            status = getattr(found, method)(place, {}, format="json").status_code
+            if status not in {403, 404, 405}:
+                opened.append((method, place, status))
+    assert opened == []
+    assert asked > 100
+
+
+def test_a_key_does_not_tell_of_the_other_tenants_of_its_person(api, acme, globex):
+    with acting_as(globex.owner):
+        add_member(acme.owner.user, role=Role.VIEWER, by=globex.owner)
+    told = door(make(api, acme.owner).json()["key"]).get("/api/v1/me").json()["tenants"]
+    assert [one["slug"] for one in told] == [acme.slug]
+    assert len(api.as_(acme.owner).get("/api/v1/me").json()["tenants"]) == 2
 
 
 def test_a_key_is_shown_once_and_stored_as_a_hash(api, acme):
