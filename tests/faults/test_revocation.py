@@ -5,9 +5,12 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -19,6 +22,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 from redis.exceptions import RedisError
+from rest_framework.test import APIClient
 
 from apps.accounts import actions, revocation
 from apps.accounts.models import Revocation, RevokedKind
@@ -26,6 +30,8 @@ from apps.tenants import clock
 from orkestra.runtime import valkey as runtime
 from orkestra.runtime.home import Home
 from tests.cast import PASSWORD
+
+CALLERS, CALLED = 3, 25
 
 
 class Valkey:
@@ -141,6 +147,41 @@ def test_whatever_happens_to_redis_it_stays_revoked(api, acme, valkey, harm, whe
     if harm != "kill":
         revocation.copy_to_cache()
         assert call(api, tokens) == 401
+
+
+def test_nothing_revoked_is_accepted_while_redis_is_killed_flushed_and_started_under_load(api, acme, valkey):
+    tokens, gone, stop = [pair(api, acme) for _number in range(CALLED)], set(), Event()
+    seen: list[tuple[bool, int]] = []
+
+    def ask() -> None:
+        client = APIClient()
+        while not stop.is_set():
+            for number, one in enumerate(tokens):
+                was_gone = number in gone  # looked at before the request begins: from then on it must be refused
+                seen.append((was_gone, call(client, one)))
+        connections.close_all()
+
+    def copy() -> None:
+        while not stop.is_set():
+            revocation.copy_to_cache()
+        connections.close_all()
+
+    with ThreadPoolExecutor(CALLERS + 1) as pool:
+        works = [pool.submit(ask) for _caller in range(CALLERS)] + [pool.submit(copy)]
+        try:
+            for number, one in enumerate(tokens[:-1]):
+                (valkey.kill, valkey.start, get_redis_connection().flushall)[number % 3]()
+                assert api.post("/api/v1/auth/revoke", {"refresh": one["refresh"]}).status_code == 204
+                gone.add(number)
+        finally:
+            stop.set()
+        for work in works:
+            work.result()
+    statuses = Counter(seen)
+    assert {status for was_gone, status in statuses if was_gone} == {401}, statuses
+    assert statuses[True, 401] > CALLED
+    assert statuses[False, 200] > 0
+    assert call(api, tokens[-1]) == 200
 
 
 def test_with_the_copy_ready_no_statement_is_spent_on_it(api, acme, valkey):
