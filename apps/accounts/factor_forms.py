@@ -50,7 +50,7 @@ class PasskeyForm(AuthenticateWebAuthnForm):  # type: ignore[misc]
     def clean_credential(self) -> Authenticator:
         """The passkey that answered. Raises TooMany."""
         subject = str(self.user.pk)
-        limits.spend(limits.SECOND_FACTOR_GUESSES, subject)
+        second_factor.spend_try(self.user)
         try:
             found: Authenticator = super().clean_credential()
         except (forms.ValidationError, KeyError, TypeError, ValueError, AttributeError):

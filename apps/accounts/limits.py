@@ -39,8 +39,9 @@ COUNT = """
 class TooMany(Problem):
     status, code, title = 429, "too_many_tries", _("Too many tries")
 
-    def __init__(self, retry_after_seconds: int) -> None:
+    def __init__(self, retry_after_seconds: int, *, is_first: bool = False) -> None:
         super().__init__(_("Too many tries. Wait a few minutes, then try again."))
+        self.is_first = is_first  # of its window
         self.retry_after_seconds = max(1, retry_after_seconds)
         self.extra = {"retry_after": self.retry_after_seconds}
 
@@ -95,9 +96,10 @@ def spend(limit: Limit, subject: str, *, account: str = "") -> None:
         count, until = cursor.fetchone()
     if count <= limit.amount:
         return
-    if count == limit.amount + 1:
+    is_first = count == limit.amount + 1
+    if is_first:
         _tell(limit, subject, account)
-    raise TooMany(int((until - now).total_seconds()) + 1)
+    raise TooMany(int((until - now).total_seconds()) + 1, is_first=is_first)
 
 
 def give_back(limit: Limit, subject: str) -> None:

@@ -26,6 +26,7 @@ from apps.tenants.encryption import seal, unseal
 from apps.tenants.refusals import NotSignedIn
 
 from . import limits
+from .actions.notices import tell_factor_guessed
 from .models import RecoveryCode, User
 
 PURPOSE = "second factor"
@@ -98,12 +99,22 @@ def demand(user: User, code: str) -> str:
 
 def verify(user: User, code: str) -> str | None:
     """Which kind of code this is, if it is a good one; good once, whichever doors race for it. Raises TooMany."""
-    limits.spend(limits.SECOND_FACTOR_GUESSES, str(user.pk))
+    spend_try(user)
     with tenant_context(NOBODY):
         kind = APP if _of_app(user, code) else CODE if _of_recovery(user, code) else None
     if kind:
         limits.give_back(limits.SECOND_FACTOR_GUESSES, str(user.pk))
     return kind
+
+
+def spend_try(user: User) -> None:
+    """Count a try; whoever gets this far knows the password, so the person is told of too many. Raises TooMany."""
+    try:
+        limits.spend(limits.SECOND_FACTOR_GUESSES, str(user.pk))
+    except limits.TooMany as many:
+        if many.is_first:
+            tell_factor_guessed(user)
+        raise
 
 
 @transaction.atomic

@@ -126,6 +126,15 @@ def test_guessing_codes_is_slowed_down_even_for_the_right_one(api, protected):
     assert token(api, acme, otp=code_of(secret)).status_code == 429
 
 
+def test_the_person_is_told_once_when_somebody_with_their_password_guesses_codes(api, protected):
+    acme, _secret, _codes = protected
+    for number in range(9):
+        token(api, acme, otp=f"{number:06}")
+    with as_system(PLATFORM_TENANT_ID):
+        rows = OutboxMessage.objects.filter(to=acme.editor.email)
+        assert rows.filter(body__contains="too many wrong codes").count() == 1
+
+
 def test_a_stranger_learns_nothing_before_the_password_is_right(api, protected):
     acme, _secret, _codes = protected
     answer = api.post("/api/v1/auth/token", {"email": acme.editor.user.email, "password": "wrong horse battery"})

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.comms.actions import queue_mail
+from apps.tenants import clock
 from apps.tenants.context import as_system
 from apps.tenants.models import PLATFORM_TENANT_ID
 
@@ -22,6 +24,15 @@ def tell_factor_removed(user: User, kind: str, *, row: object) -> None:
     """An app or a passkey is gone."""
     what = _("A passkey was removed from your account.") if kind == "webauthn" else _("Your authenticator app is gone.")
     _tell(user, what, dedupe=f"factor-removed:{row}")
+
+
+def tell_factor_guessed(user: User) -> None:
+    """Somebody who knows their password tries codes or passkeys; once for each window in which there were too many."""
+    what = _(
+        "Somebody gave your password and then too many wrong codes. If that was not you, change your password now."
+    )
+    with transaction.atomic():
+        _tell(user, what, dedupe=f"factor-guessed:{user.pk}:{clock.now().isoformat()}")
 
 
 def tell_key_made(user: User, *, tenant: str, shown: str, row: object) -> None:
