@@ -5,7 +5,7 @@ from allauth.mfa.base import views as second
 from allauth.mfa.webauthn import views as passkeys
 from django.urls import path, re_path
 
-from . import factor_views, sign_up_views
+from . import address_views, factor_views, sign_up_views
 from .one_act import ChangePasswordView, GiveUpAppView, RemovePasskeyView
 from .views import SignInView, new_password, reset_password
 
@@ -26,6 +26,8 @@ urlpatterns = [
     path("2fa/webauthn/add/", factor_views.PasskeyView.as_view(), name="mfa_add_webauthn"),
     path("2fa/webauthn/reauthenticate/", passkeys.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),
     path("2fa/webauthn/keys/<int:pk>/remove/", RemovePasskeyView.as_view(), name="mfa_remove_webauthn"),
+    path("email/", address_views.address, name="account_address"),
+    path("email/<str:word>/", address_views.confirm, name="account_address_link"),
     path("logout/", views.logout, name="account_logout"),
     path("password/change/", ChangePasswordView.as_view(), name="account_change_password"),
     path("password/reset/", reset_password, name="account_reset_password"),

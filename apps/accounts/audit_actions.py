@@ -22,6 +22,13 @@ ACTIONS = {
         ("account",),
     ),
     "password.reset_asked": Act(_("Asked for a password reset"), _("Somebody asked for a link to set a new password.")),
+    "address.asked": Act(
+        _("Asked for another e-mail address"), _("A link was promised to the new address; nothing has changed yet.")
+    ),
+    "address.changed": Act(
+        _("Changed the e-mail address"),
+        _("The person opened the link at the new address; what was open elsewhere has ended. Addresses are not kept."),
+    ),
     "password.changed": Act(
         _("Changed the password"), _("The password is another one now, and what the old one had opened has ended.")
     ),

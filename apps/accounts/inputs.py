@@ -110,7 +110,7 @@ class JoinInput(forms.Form):
 
 
 class SignUpInput(forms.Form):
-    """The address to which the link for signing up goes."""
+    """The address to which a link goes, for signing up or to be a person's from now on."""
 
     email = forms.EmailField(label=_("E-mail address"), max_length=254)
 

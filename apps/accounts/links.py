@@ -33,6 +33,7 @@ class Kind:
 
 
 SIGN_UP = Kind("sign up", timedelta(hours=24))
+NEW_ADDRESS = Kind("new address", timedelta(hours=24))
 
 
 def make(kind: Kind, subject: str, value: str) -> str:

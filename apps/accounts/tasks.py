@@ -1,4 +1,4 @@
-"""The jobs of identity: the daily look at proven domains, and the links for a new password and for signing up."""
+"""The jobs of identity: the daily look at proven domains, and the links that somebody asked for."""
 
 from __future__ import annotations
 
@@ -31,3 +31,11 @@ def mail_reset_link(*, sealed: str) -> None:
 def mail_sign_up(*, sealed: str) -> None:
     """Mail what somebody asked for who wants to sign up."""
     identity.mail_sign_up(sealed)
+
+
+@task_apart(
+    name="accounts.mail_address_link", queue="accounts", retry=RetryStrategy(max_attempts=5, exponential_wait=3)
+)
+def mail_address_link(*, sealed: str) -> None:
+    """Mail the link that makes another address somebody's."""
+    identity.mail_address_link(sealed)

@@ -16,6 +16,7 @@ FRESH_FOR = timedelta(minutes=5)
 SHOWN = frozenset({"otp", "kba", "hwk", "mfa"})
 # Every act that asks again; a test walks the list at the page and at the API.
 DANGEROUS: dict[str, Text] = {
+    "address.change": _("Change one's e-mail address"),
     "api_key.create": _("Make an API key"),
     "billing.change": _("Change what is bought"),
     "delegation.create": _("Let a member decide in another's place"),

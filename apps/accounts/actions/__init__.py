@@ -1,5 +1,6 @@
 """Everything that writes people, memberships, teams and tokens."""
 
+from .addresses import ask_for_address, change_address, look_at_address, mail_address_link
 from .api_keys import check_no_key, create_api_key, end_api_keys, find_api_key, note_use, revoke_api_key
 from .families import Pair, end_families, end_family, open_family, revoke, rotate
 from .invitations import Invited, accept, invite, look_at, resend_invitation, withdraw_invitation
@@ -37,8 +38,10 @@ __all__ = [
     "Pair",
     "accept",
     "add_member",
+    "ask_for_address",
     "ask_for_reset",
     "ask_for_sign_up",
+    "change_address",
     "change_role",
     "change_service_account",
     "change_tenant",
@@ -63,7 +66,9 @@ __all__ = [
     "leave_team",
     "lock_for_reset",
     "look_at",
+    "look_at_address",
     "look_at_sign_up",
+    "mail_address_link",
     "mail_reset_link",
     "mail_sign_up",
     "note_use",

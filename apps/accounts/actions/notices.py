@@ -47,11 +47,21 @@ def tell_linked(user: User, *, tenant: str, row: object) -> None:
     _tell(user, what, dedupe=f"sso-linked:{row}")
 
 
-def _tell(user: User, what: str, *, dedupe: str) -> None:
+def tell_address_asked(user: User, *, row: object) -> None:
+    """Somebody who is signed in as them wants another address; nothing has changed yet."""
+    _tell(user, "", template="address_asked", dedupe=f"address-asked:{row}")
+
+
+def tell_address_changed(user: User, *, row: object) -> None:
+    """Their address is another one from now on; told at the one that it was."""
+    _tell(user, _("Your account has another e-mail address now; this one signs in no more."), dedupe=f"address:{row}")
+
+
+def _tell(user: User, what: str, *, dedupe: str, template: str = "notice") -> None:
     with as_system(PLATFORM_TENANT_ID):
         queue_mail(
             to=user.email,
-            template="account/mail/notice",
+            template=f"account/mail/{template}",
             context={"name": user.name, "what": what, "link": f"{settings.PUBLIC_URL}/account/sessions/"},
             dedupe=dedupe,
             user_id=user.pk,

@@ -29,12 +29,12 @@ def ask_for_reset(email: str) -> None:
 
 def mail_reset_link(sealed: str) -> None:
     """Mail a link to the person of an address, where there is one who may sign in, and record that it was asked for."""
-    with opened(PURPOSE, sealed) as email:
+    with opened(PURPOSE, sealed) as asked:
         with tenant_context(NOBODY):
-            found = filter_users_by_email(email, is_active=True, prefer_verified=True, for_login=True)
+            found = filter_users_by_email(asked["email"], is_active=True, prefer_verified=True, for_login=True)
         for user in found:
             if not user.is_service:
-                _mail(user, email)
+                _mail(user, asked["email"])
 
 
 def lock_for_reset(uidb36: str) -> None:

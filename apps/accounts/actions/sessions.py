@@ -40,6 +40,19 @@ def password_changed(user: User, *, but: str = "") -> None:
         end_sessions(user.pk, but=but)
 
 
+def address_asked(user: User) -> None:
+    """Record that a person wants another e-mail address."""
+    _everywhere("address.asked", user)
+
+
+def address_changed(user: User, *, but: str) -> None:
+    """Record that a person's address is another one now, and end what is open for them but for this session."""
+    with transaction.atomic():
+        _everywhere("address.changed", user)
+        end_families(user.pk)
+        end_sessions(user.pk, but=but)
+
+
 def end_sessions(user: UUID, *, but: str = "", only: str = "") -> int:
     """Sign a person out of their browsers: all, or only the one that a page calls so, never the one to keep."""
     with tenant_context(TenantContext(request_id=current().request_id)), transaction.atomic():

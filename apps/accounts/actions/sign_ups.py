@@ -34,7 +34,8 @@ def ask_for_sign_up(email: str) -> None:
 @transaction.atomic
 def mail_sign_up(sealed: str) -> None:
     """Mail the link to a stranger, and to a person that they have an account; a program is mailed nothing."""
-    with opened(PURPOSE, sealed) as email:
+    with opened(PURPOSE, sealed) as asked:
+        email = asked["email"]
         with tenant_context(NOBODY):
             known = User.objects.filter(email__iexact=email).first()
         account = account_of(email)

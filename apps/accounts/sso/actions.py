@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from uuid import UUID
 
-from django.db import connection as database
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -34,16 +31,6 @@ JOINING_ROLES = (Role.MEMBER, Role.VIEWER)
 MOST_MISSES = 3
 
 
-@dataclass(frozen=True)
-class Door:
-    """A provider as it is shown before anybody has signed in."""
-
-    tenant: UUID
-    id: UUID
-    tenant_name: str
-    name: str
-
-
 class NotAdmitted(Exception):
     """The provider knows them and they are still not let in; `reason` is a word of ours, the text is for them."""
 
@@ -68,13 +55,6 @@ def may_change() -> None:
     require("settings.write")
     require("members.write")
     require_fresh("sso.change")
-
-
-def find(*, pk: UUID | None = None, slug: str = "", domain: str = "") -> list[Door]:
-    """Providers by id, by their tenant's address, or by a mail domain that their tenant has proven."""
-    with tenant_context(NOBODY), database.cursor() as cursor:
-        cursor.execute("SELECT * FROM orkestra_sso(%s, %s, %s)", [pk, slug or None, domain or None])
-        return [Door(*row) for row in cursor.fetchall()]
 
 
 @transaction.atomic

@@ -9,14 +9,15 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from apps.tenants import clock
-from apps.tenants.context import as_system
+from apps.tenants.context import TenantContext, as_system, current, tenant_context
 from apps.tenants.freshness import SHOWN
 from apps.tenants.models import Tenant
-from apps.tenants.refusals import Forbidden
+from apps.tenants.refusals import Forbidden, Refused
 
 from .. import second_factor
-from ..models import Member
+from ..models import Member, User
 from . import rules
+from .finding import find
 from .models import FactorTrust, SsoConnection, SsoDomain, SsoIdentity
 
 
@@ -84,6 +85,30 @@ def refuse_password(memberships: list[Member]) -> None:
     """Raise ProviderNeeded where a right password would open nothing; said only after the password was right."""
     if (member := only_provider_of(memberships)) is not None:
         raise _provider_needed(member.tenant)
+
+
+def check_new_address(user: User, email: str) -> None:
+    """Raise Refused where another address would lead around a provider, or into the reach of one.
+
+    A member of a tenant that lets its people in by its provider alone would leave the provider's domain; and in a domain
+    that a tenant has proven, only its provider says whose an address is. Of their own tenants all are asked, of those that
+    shut them out too: they may be let in again.
+    """
+    with tenant_context(TenantContext(user=user.pk, request_id=current().request_id)):
+        members = list(Member.memberships.select_related("tenant").filter(user_id=user.pk))
+    for member in members:
+        if member.tenant.is_sso_only:
+            text = _("%(name)s signs its members in by its provider alone, so your address cannot change here.")
+            raise Refused(text % {"name": member.tenant.name}, field="email", code="sso_only")
+    domain = rules.domain_of(email)
+    if find(domain=domain) or any(_has_proven(member.tenant_id, domain) for member in members):
+        text = _("An organisation signs in addresses of this domain by its own provider; choose another.")
+        raise Refused(text, field="email", code="sso_domain")
+
+
+def _has_proven(tenant: UUID, domain: str) -> bool:
+    with as_system(tenant):
+        return SsoDomain.objects.verified().filter(domain=domain).exists()
 
 
 def _provider_needed(tenant: Tenant) -> ProviderNeeded:

@@ -21,7 +21,13 @@ from ..models import OutboxMessage, OutboxState
 
 MAX_ATTEMPTS = 8
 SECRET_TEMPLATES = frozenset(
-    {"account/mail/invitation", "account/mail/password_reset", "account/mail/sign_up", "forms/mail/receipt"}
+    {
+        "account/mail/address_link",
+        "account/mail/invitation",
+        "account/mail/password_reset",
+        "account/mail/sign_up",
+        "forms/mail/receipt",
+    }
 )
 ERASED = "(The text held a secret and was erased after sending.)"
 
