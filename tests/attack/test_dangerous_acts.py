@@ -27,6 +27,7 @@ STREAM = {"url": "https://logs.example/in", "start": "now"}
 # act -> (page, what is posted), (method, path of the API, what is sent); None where the door does not have the act.
 # Names in braces are those of the scene.
 DOORS = {
+    "address.change": (("/account/email/", {"email": "x@new.example"}), None),
     "api_key.create": (("settings/api-keys/", {"name": "x", "scopes": ["forms.read"], "days": 9}), ("post", "api-keys", {"name": "x", "scopes": ["forms.read"]})),
     "billing.change": (("settings/billing/portal/", None), None),
     "delegation.create": (("stand-in/", {"stand_in": "{editor}", "starts_at": DAY, "ends_at": DAY}), ("post", "delegations", {"stand_in": "{editor}", "ends_at": f"{DAY}T00:00:00Z"})),

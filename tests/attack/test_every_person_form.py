@@ -16,6 +16,7 @@ from apps.accounts.models import Member
 from apps.billing.actions import FIRST_PLAN
 from apps.billing.models import Subscription
 from apps.tenants.context import as_system
+from tests.api.test_another_address import mails_to
 from tests.api.test_people import link_of
 from tests.api.test_signing_in import link_mailed_to
 from tests.api.test_signing_up import link_to, people, tenants, typed
@@ -29,6 +30,7 @@ NEW = "another long horse battery"
 OWN = [
     ("account_again", {}, 302),
     ("account_start", {}, 302),
+    ("account_address", {"email": "x@new.example"}, 302),
     ("account_sessions", {"end": "others"}, 302),
     ("account_reauthenticate", {"password": PASSWORD}, 302),
     ("account_sso", {"email": "x@acme.example"}, 422),
@@ -53,7 +55,7 @@ OWN = [
 ]  # fmt: skip
 # Each has a test of its own below; the rest take an id that is in the address alone.
 APART = {
-    "mfa_activate_totp", "account_reset_password_from_key", "account_invitation", "account_sign_up",
+    "mfa_activate_totp", "account_reset_password_from_key", "account_invitation", "account_sign_up", "account_address_link",
     "account_sign_up_link",
 }  # fmt: skip
 BY_ADDRESS = {"mfa_remove_webauthn", "account_sso_start", "account_sso_tenant", "account_sso_callback"}
@@ -121,6 +123,18 @@ def test_signing_up_makes_nobody_but_an_owner_of_their_own(settings, acme, globe
     with as_system(tenant):
         assert Member.objects.values_list("user_id", "role").get() == (person.pk, "owner")
         assert Subscription.objects.get().plan.key == FIRST_PLAN
+
+
+def test_another_address_is_all_that_its_link_gives(acme, globex):
+    door, new = browser(acme.editor), f"new@x.{acme.slug}.example"
+    watch, sent = Watch(acme, globex), foreign(acme.editor, globex)
+    assert door.post("/account/email/", sent | {"email": new, "user": str(acme.owner.user_id)}).status_code == 302
+    link = re.search(r"(/account/email/\S+/)", mails_to(new)[0][1])[1]
+    assert watch.news() == set()
+    assert door.post(link, sent | {"email": globex.owner.email, "user": str(acme.owner.user_id)}).status_code == 302
+    assert watch.news() == {"accounts_user.email"}
+    acme.editor.user.refresh_from_db()
+    assert acme.editor.user.email == new
 
 
 def test_a_form_that_anyone_may_fill_takes_no_more(api, acme, globex):

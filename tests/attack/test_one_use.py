@@ -21,11 +21,13 @@ from apps.accounts.sso.actions import link
 from apps.audit.models import Entry
 from apps.tenants.context import as_system
 from tests import identity_provider
+from tests.api.test_another_address import address_of, link_from
 from tests.api.test_people import link_of
 from tests.api.test_second_factor import code_of, set_up
 from tests.api.test_signing_in import link_mailed_to
 from tests.api.test_signing_up import link_to, people, tenants, typed
 from tests.cast import PASSWORD, acting_as
+from tests.clients import browser
 from tests.sso import connect, leave
 
 RACERS, ROUNDS = 5, 4
@@ -115,6 +117,20 @@ def test_a_link_for_signing_up_makes_one_person_and_one_organisation(settings, a
         assert sorted(answers) == [302, *[404] * (RACERS - 1)], answers
         assert len(people(email)) == 1
         assert sum(len(tenants(slug)) for slug in slugs) == 1
+        _forget_guesses()
+
+
+def test_a_link_for_another_address_changes_it_once(acme):
+    for number in range(ROUNDS):
+        browsers, email = [browser(acme.editor) for _racer in range(RACERS)], f"other{number}@n{acme.slug}.example"
+        link = link_from(browsers[0], email)
+        answers = race([partial(_status, client.post, link) for client in browsers])
+        assert answers.count(302) == 1, answers
+        assert set(answers) <= {302, 401, 404}  # to be told that one is signed out by now is no entry
+        with as_system(acme.id):
+            assert Entry.objects.filter(action="address.changed").count() == number + 1
+        assert address_of(acme.editor) == email
+        acme.editor.user.refresh_from_db()
         _forget_guesses()
 
 

@@ -43,7 +43,7 @@ def test_the_admin_does_not_exist_for_a_tenant_owner(acme, browse, path):
     assert browse(acme.owner).get(path).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/unknown", "/t", "/apix/v1/me", "/account/signup/", "/account/email/"])
+@pytest.mark.parametrize("path", ["/unknown", "/t", "/apix/v1/me", "/account/signup/", "/account/confirm-email/"])
 def test_an_unknown_path_is_not_found(client_of, path):
     assert client_of.get(path).status_code == 404
 

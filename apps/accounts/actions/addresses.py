@@ -72,12 +72,11 @@ def change_address(word: str, *, user: User, session: str) -> None:
     """
     email = _for(user, links.use(links.NEW_ADDRESS, word))
     demands.check_new_address(user, email)
-    tell_address_changed(user, row=new_id())  # while it is the one that they had
-    user.email = email
+    tell_address_changed(user, row=new_id())
     with tenant_context(NOBODY):
         try:
             with transaction.atomic():
-                user.save(update_fields=["email"])
+                User.objects.filter(pk=user.pk).update(email=email)
         except IntegrityError:
             raise Refused(_("Somebody signs in by this address already.")) from None
         EmailAddress.objects.filter(user=user).delete()

@@ -101,7 +101,7 @@ def check_new_address(user: User, email: str) -> None:
             text = _("%(name)s signs its members in by its provider alone, so your address cannot change here.")
             raise Refused(text % {"name": member.tenant.name}, field="email", code="sso_only")
     domain = rules.domain_of(email)
-    if find(domain=domain) or any(_has_proven(member.tenant_id, domain) for member in members):
+    if find(domain=domain) or any(_has_proven(member.tenant.pk, domain) for member in members):
         text = _("An organisation signs in addresses of this domain by its own provider; choose another.")
         raise Refused(text, field="email", code="sso_domain")
 

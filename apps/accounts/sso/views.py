@@ -25,6 +25,7 @@ from ..answers import problem_answer
 from ..models import Member, User
 from . import actions, provider, rules, session
 from .actions import MustLink, NotAdmitted
+from .finding import Door, find
 from .inputs import AddressInput
 from .models import SsoConnection, SsoIdentity
 from .rules import Expected, Mistrusted
@@ -37,10 +38,10 @@ LINK_SECONDS = 600
 def ask(request: HttpRequest) -> HttpResponse:
     """Which organisation? POST an address: its domain names the provider, and says nothing about the person."""
     asked = AddressInput(request.POST or None)
-    doors: list[actions.Door] = []
+    doors: list[Door] = []
     if request.method == "POST" and asked.is_valid():
         email = asked.cleaned_data["email"]
-        doors = actions.find(domain=rules.domain_of(email))
+        doors = find(domain=rules.domain_of(email))
         request.session[HINT] = email
         if not doors:
             asked.add_error("email", _("No organisation here signs in by a provider for addresses of this domain."))
@@ -50,7 +51,7 @@ def ask(request: HttpRequest) -> HttpResponse:
 
 def of_tenant(request: HttpRequest, slug: str) -> HttpResponse:
     """The providers of one organisation, by its address; straight on where there is one."""
-    doors = actions.find(slug=slug)
+    doors = find(slug=slug)
     if not doors:
         raise NotFound()
     if len(doors) == 1:
@@ -198,7 +199,7 @@ def _sorry(
 
 def _connection(pk: UUID) -> tuple[SsoConnection, str]:
     """An active provider and its tenant's address. Raises NotFound."""
-    doors = actions.find(pk=pk)
+    doors = find(pk=pk)
     if not doors:
         raise NotFound()
     with as_system(doors[0].tenant):
