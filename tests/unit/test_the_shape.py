@@ -81,7 +81,7 @@ def test_sql_is_written_by_hand_only_in_places_that_are_known():
         "apps/accounts/actions/invitations.py",
         "apps/accounts/limits.py",
         "apps/ai/probes.py",
-        "apps/accounts/sso/actions.py",
+        "apps/accounts/sso/finding.py",
         "apps/audit/sealer.py",
         "apps/audit/checkpoints.py",
         "apps/audit/walk.py",
