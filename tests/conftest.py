@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def look_for_static_files_once() -> None:
-    """Every client makes its own middleware, and each would read the whole of `static` anew: a third of all time."""
+    """Every client makes its own middleware, and each would read the whole of `static` anew."""
     look, found = WhiteNoiseMiddleware.add_files_from_finders, {}
 
     def look_once(middleware: WhiteNoiseMiddleware) -> None:
