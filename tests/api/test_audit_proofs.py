@@ -154,6 +154,26 @@ def test_a_sender_holds_a_receipt_for_what_was_sent_before_it_is_sealed(api, bro
     assert api.as_(acme.owner).get(f"/api/v1/audit/receipts/{found['id']}").status_code == 200
 
 
+def test_whoever_decides_holds_a_receipt_for_it(api, browse, acme):
+    form = published(api, acme.owner, step("review", acme.reviewer))
+    sent = api.as_(acme.editor).post(f"/api/v1/forms/{form}/submissions", {"data": {"item": "Spindle", "total": 1}})
+    door = api.as_(acme.reviewer)
+    (task,) = door.get("/api/v1/tasks").json()["results"]
+    decided = {"verdict": "approve", "revision": task["revision"]}
+    assert door.post(f"/api/v1/tasks/{task['id']}/decide", decided).status_code == 201
+    (found,) = door.get("/api/v1/audit/receipts", {"target": sent.json()["id"]}).json()["results"]
+    with acting_as(acme.owner):
+        entry = Entry.objects.get(pk=found["entry"])
+    said = Receipt.read(note.split(found["receipt"])[0])
+    assert (entry.action, said.entry, said.leaf) == (
+        "submission.decided", entry.pk, tree.leaf_hash(bytes(entry.body)),
+    )  # fmt: skip
+    assert f"/receipts/{found['id']}/" in browse(acme.reviewer).get(acme.url(f"tasks/{task['id']}/")).content.decode()
+    kept = browse(acme.reviewer).get(acme.url(f"receipts/{found['id']}/"))
+    assert kept.content.decode() == found["receipt"]
+    assert browse(acme.editor).get(acme.url(f"receipts/{found['id']}/")).status_code == 404
+
+
 def test_each_row_of_the_page_has_its_proof_as_a_download(browse, acme):
     browser = browse(acme.owner)
     text = browser.get(acme.url("settings/audit-log/")).content.decode()
