@@ -29,12 +29,15 @@ from .viewing import viewed
 class EntrySerializer(serializers.ModelSerializer[Entry]):
     title = serializers.CharField(read_only=True)
     facts = serializers.DictField(read_only=True)
+    on_behalf_of = serializers.UUIDField(
+        read_only=True, allow_null=True, help_text="the member whose place the actor took; null where nobody's"
+    )
     seq = serializers.SerializerMethodField(help_text="place in the chain; null for about a second after the act")
 
     class Meta:
         model = Entry
         fields = [
-            "id", "seq", "time", "action", "title", "actor_type", "actor_id",
+            "id", "seq", "time", "action", "title", "actor_type", "actor_id", "on_behalf_of",
             "target_type", "target_id", "target_label", "outcome", "request_id", "facts",
         ]  # fmt: skip
 

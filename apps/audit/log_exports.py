@@ -52,7 +52,7 @@ CHUNK_BYTES = 64 * 1024
 GIVEN_UP_AFTER = timedelta(hours=1)
 FORMATS = ("csv", "jsonl", PRIVATE)
 COLUMNS = (
-    "seq", "time", "action", "what", "actor_type", "actor_id", "actor", "target_type", "target_id", "target",
+    "seq", "time", "action", "what", "actor_type", "actor_id", "actor", "on_behalf_of", "target_type", "target_id", "target",
     "outcome", "request_id", "credential", "facts",
 )  # fmt: skip
 # A spreadsheet takes a cell that begins so for a formula (OWASP: CSV injection), the wide forms too.
@@ -243,8 +243,8 @@ def _cells(batch: list[Entry]) -> Iterator[list[str]]:
         said = entry.document
         values = [
             _seq(entry), said["time"], entry.action, entry.title, entry.actor_type, entry.actor_id,
-            names.get(entry.actor_id, "") if entry.actor_id else "", entry.target_type, entry.target_id,
-            entry.target_label, entry.outcome, entry.request_id, said.get("credential"),
+            names.get(entry.actor_id, "") if entry.actor_id else "", entry.on_behalf_of, entry.target_type,
+            entry.target_id, entry.target_label, entry.outcome, entry.request_id, said.get("credential"),
             json.dumps(said.get("facts", {}), ensure_ascii=False, sort_keys=True),
         ]  # fmt: skip
         yield [cell(value) for value in values]

@@ -92,6 +92,14 @@ class Entry(TenantModel):
         except canonical.NotCanonical:
             return {}
 
+    @property
+    def on_behalf_of(self) -> str | None:
+        """The id of the member whose place the actor took; None where nobody's, or when the bytes cannot be read any more."""
+        try:
+            return (self.document.get("on_behalf_of") or {}).get("id")
+        except canonical.NotCanonical:
+            return None
+
 
 class Seal(TenantModel):
     """The place of an entry in the tenant's chain.

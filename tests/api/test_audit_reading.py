@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from django.db import transaction
 
+from apps.audit.actions import record
 from apps.audit.catalogue import listed
 from apps.audit.models import Entry
 from tests.api.test_second_factor import set_up
@@ -78,3 +80,12 @@ def test_a_second_factor_is_recorded_in_the_log_of_its_persons_tenants(acme):
         rows = Entry.objects.filter(action__startswith="factor.", actor_id=acme.editor.pk).order_by("time")
         found = [(entry.action, entry.facts.get("kind")) for entry in rows]
     assert ("factor.added", "totp") in found
+
+
+def test_the_api_tells_in_whose_place_somebody_acted(api, acme):
+    with acting_as(acme.editor), transaction.atomic():
+        stood_in = record("member.changed", acme.viewer, facts={"role": "viewer"}, on_behalf_of=acme.owner.pk)
+        by_herself = record("member.changed", acme.viewer, facts={"role": "member"})
+    rows = {row["id"]: row for row in api.as_(acme.owner).get("/api/v1/audit/entries").json()["results"]}
+    assert rows[str(stood_in.pk)]["on_behalf_of"] == str(acme.owner.pk)
+    assert rows[str(by_herself.pk)]["on_behalf_of"] is None

@@ -72,13 +72,14 @@ def test_an_export_is_exactly_what_is_filtered_and_no_cell_is_a_formula(browse, 
     things = [Target("submission", new_id(), label) for label in ('=HYPERLINK("x")', "+1", "@a", "-", "plain, \n“two”")]
     with acting_as(acme.owner), transaction.atomic():
         for thing in things:
-            record("submission.sent", thing, facts={"revision": 1, "sha256": "00"})
+            record("submission.sent", thing, facts={"revision": 1, "sha256": "00"}, on_behalf_of=acme.viewer.pk)
     browser = browse(acme.owner)
     found = export(browser, acme, "?action=submission.sent")
     assert (found.state, found.done, found.percent) == ("done", 5, 100)
     rows = list(csv.DictReader(io.StringIO(content(browser, acme, found).decode(), newline="")))
     assert [row["target"] for row in rows] == ['\'=HYPERLINK("x")', "'+1", "'@a", "'-", "plain, \n“two”"]
     assert all(row["seq"].isdigit() and row["actor"] == acme.owner.name for row in rows)
+    assert {row["on_behalf_of"] for row in rows} == {str(acme.viewer.pk)}
 
     lines = content(browser, acme, export(browser, acme, "?action=submission.sent", "jsonl")).splitlines()
     with as_system(acme.id):
