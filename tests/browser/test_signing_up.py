@@ -6,10 +6,11 @@ import re
 
 import pytest
 
+from tests.api.test_another_address import mails_to as address_mails_to
 from tests.api.test_signing_up import mails_to
 from tests.cast import PASSWORD
 
-from .visits import Visit, check, press, sees
+from .visits import Visit, check, press, sees, sign_in
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -66,3 +67,26 @@ def test_a_stranger_begins_with_an_organisation(chromium, address, acme, setting
     link = re.search(r"http\S+/account/signup/\S+", mails_to(email)[0][1])[0]
     visit.to(link)
     sees(page.get_by_text("This link does not work any more"))
+
+
+def test_a_person_takes_another_address(chromium, address, acme):
+    page, new = sign_in(chromium, address, acme.editor, 360), f"other@n{acme.slug}.example"
+    page.goto(f"{address}/account/sessions/")
+    press(page, page.get_by_role("link", name="E-mail address"))
+    check(page)
+    page.fill("[name=email]", acme.editor.email)
+    press(page, page.get_by_role("button", name="Send the link"))
+    sees(page.get_by_role("heading", name="There is a problem"))
+    check(page)
+    page.fill("[name=email]", new)
+    press(page, page.get_by_role("button", name="Send the link"))
+    check(page)
+    link = re.search(r"http\S+/account/email/\S+", address_mails_to(new)[0][1])[0]
+    page.goto(link)
+    check(page)
+    press(page, page.get_by_role("button", name="Take this address"))
+    sees(page.get_by_text(f"Your address is {new} now."))
+    check(page)
+    page.goto(link)
+    sees(page.get_by_text("This link does not work for you"))
+    check(page)
