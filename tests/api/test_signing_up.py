@@ -103,6 +103,7 @@ def test_the_session_is_a_new_one(client_of, new):
     before = client_of.session.session_key
     client_of.post(link, typed(slug))
     assert client_of.session.session_key != before
+    assert "orkestra_sso_hint" not in client_of.session  # nothing of the session before came along
     with tenant_context(NOBODY):
         assert not BrowserSession.objects.filter(session_key=before).exists()
 
