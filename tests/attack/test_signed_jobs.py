@@ -20,6 +20,7 @@ from apps.ai.models import Summary
 from apps.audit.models import Entry, LogExport
 from apps.comms.models import OutboxMessage, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from apps.forms.models import Export, Submission
+from apps.operations.streams.actions import PURPOSE as STREAM_PURPOSE
 from apps.operations.streams.models import Stream
 from apps.tenants import clock
 from apps.tenants.catalogue import tenant_tables
@@ -160,13 +161,14 @@ def rows_of(api: Any, company: Any) -> dict[str, UUID | str]:
         message = OutboxMessage.objects.create(
             to="a@company.example", template="x", subject="A word", body="x", dedupe=uuid4().hex
         )
+        stream = Stream.objects.create(url="https://logs.example/x", secret=seal(STREAM_PURPOSE, "x"))
         return {
             "message_id": message.pk,
             "sealed": seal(PURPOSE, json.dumps({"email": "nobody@nowhere.example", "caller": {}})),
             "delivery_id": WebhookDelivery.objects.create(endpoint=endpoint, event=event).pk,
             "export_id": Export.objects.create(requested_by=company.owner, expires_at=clock.now()).pk,
             "summary_id": summary.pk,
-            "stream_id": Stream.objects.create(url="https://logs.example/x", secret="x").pk,
+            "stream_id": stream.pk,
             **dict.fromkeys(("audit.make_log_export:export_id", "audit.drop_log_export:export_id"), log.pk),
         }
 
