@@ -118,6 +118,13 @@ def check_inclusion(proof: list[bytes], index: int, size: int, leaf: bytes, root
         raise Fault(TAMPERED, f"entry #{index} is not what was signed: its proof leads to another root")
 
 
+def as_written(line: bytes) -> Any:
+    """The value of a line of JSON. Raises ValueError where the same value was written in another way than an export does."""
+    if json.dumps(said := json.loads(line), separators=(",", ":")).encode() != line:
+        raise ValueError
+    return said
+
+
 # Signed notes (c2sp.org/signed-note), checkpoints (c2sp.org/tlog-checkpoint) and receipts.
 
 
@@ -328,7 +335,7 @@ class Private:
         if line is None:
             return None
         try:
-            said = json.loads(line)
+            said = as_written(line)
             return {name: str(said[name]) for name in ("entry", "name", "salt", "value")}
         except (ValueError, KeyError, TypeError, RecursionError):
             raise Fault(TAMPERED, f"{PRIVATE} cannot be read") from None
@@ -557,7 +564,7 @@ class Verification:
 
     def _proof(self, line: bytes) -> tuple[int, list[bytes]]:
         try:
-            said = json.loads(line)
+            said = as_written(line)
             index, parts = said["index"], said["proof"]
         except (ValueError, KeyError, TypeError, RecursionError):
             raise Fault(TAMPERED, f"the proof of entry number {self.count + 1} cannot be read") from None
@@ -589,7 +596,7 @@ class Verification:
         for part in self.bundle.lines(RECEIPTS):
             for line in part:
                 try:
-                    note = json.loads(line)["receipt"]
+                    note = as_written(line)["receipt"]
                 except (ValueError, KeyError, TypeError, RecursionError):
                     raise Fault(TAMPERED, "a receipt in the bundle cannot be read") from None
                 _origin, entry, leaf, time = read_receipt(str(note), self.trust, "a receipt in the bundle")

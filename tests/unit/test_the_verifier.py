@@ -240,6 +240,14 @@ def test_it_runs_as_a_program_with_several_processes(place):
     assert subprocess.run(command[:4], capture_output=True, check=False).returncode == COULD_NOT_RUN
 
 
+@pytest.mark.parametrize("name", ["proofs.jsonl", "receipts.jsonl"])
+def test_a_blank_between_the_words_of_a_line_is_a_change_too(place, name):
+    members = made(ENTRIES, [0, 1, 4, 11, 20])
+    assert verdict(written(members, place), "--selection")[0] == WHOLE
+    members[name] = members[name].replace(b":", b": ", 1)
+    assert verdict(written(members, place), "--selection")[0] == TAMPERED
+
+
 def changed(data: bytes, dice: random.Random) -> bytes:
     """One byte is another one, gone or new."""
     at = dice.randrange(len(data))
