@@ -25,7 +25,7 @@ import os
 import sys
 import zipfile
 from collections.abc import Iterator
-from typing import IO, TextIO
+from typing import IO, Any, TextIO
 
 WHOLE, TAMPERED, TRUNCATED, INCOMPLETE, COULD_NOT_RUN = range(5)
 WORDS = {WHOLE: "WHOLE", TAMPERED: "TAMPERED", TRUNCATED: "TRUNCATED", INCOMPLETE: "INCOMPLETE"}
