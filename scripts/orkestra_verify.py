@@ -118,11 +118,15 @@ def check_inclusion(proof: list[bytes], index: int, size: int, leaf: bytes, root
         raise Fault(TAMPERED, f"entry #{index} is not what was signed: its proof leads to another root")
 
 
-def as_written(line: bytes) -> Any:
-    """The value of a line of JSON. Raises ValueError where the same value was written in another way than an export does."""
-    if json.dumps(said := json.loads(line), separators=(",", ":")).encode() != line:
-        raise ValueError
-    return said
+def as_written(line: bytes, names: tuple[str, ...], what: str) -> list[Any]:
+    """These values of a line of JSON that stands byte for byte as an export writes it."""
+    try:
+        said = json.loads(line)
+        if json.dumps(said, separators=(",", ":")).encode() == line:
+            return [said[name] for name in names]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise Fault(TAMPERED, f"{what} cannot be read")
 
 
 # Signed notes (c2sp.org/signed-note), checkpoints (c2sp.org/tlog-checkpoint) and receipts.
@@ -331,14 +335,10 @@ class Private:
         self.next = self._read()
 
     def _read(self) -> dict[str, str] | None:
-        line = next(self.lines, None)
-        if line is None:
+        if (line := next(self.lines, None)) is None:
             return None
-        try:
-            said = as_written(line)
-            return {name: str(said[name]) for name in ("entry", "name", "salt", "value")}
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise Fault(TAMPERED, f"{PRIVATE} cannot be read") from None
+        names = ("entry", "name", "salt", "value")
+        return dict(zip(names, map(str, as_written(line, names, PRIVATE)), strict=True))
 
     def see(self, index: int, entry: bytes) -> None:
         if not any(mark in entry for mark in self.MARKS):
@@ -563,11 +563,7 @@ class Verification:
             self.lacks.append("a selection cannot be compared with an older checkpoint: export the whole log")
 
     def _proof(self, line: bytes) -> tuple[int, list[bytes]]:
-        try:
-            said = as_written(line)
-            index, parts = said["index"], said["proof"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise Fault(TAMPERED, f"the proof of entry number {self.count + 1} cannot be read") from None
+        index, parts = as_written(line, ("index", "proof"), f"the proof of entry number {self.count + 1}")
         if type(index) is not int or not isinstance(parts, list) or len(parts) > 64:
             raise Fault(TAMPERED, f"the proof of entry number {self.count + 1} cannot be read")
         return index, [hash_of(part, "a part of a proof") for part in parts]
@@ -595,10 +591,7 @@ class Verification:
     def _receipts(self) -> None:
         for part in self.bundle.lines(RECEIPTS):
             for line in part:
-                try:
-                    note = as_written(line)["receipt"]
-                except (ValueError, KeyError, TypeError, RecursionError):
-                    raise Fault(TAMPERED, "a receipt in the bundle cannot be read") from None
+                (note,) = as_written(line, ("receipt",), "a receipt in the bundle")
                 _origin, entry, leaf, time = read_receipt(str(note), self.trust, "a receipt in the bundle")
                 self.wanted[leaf] = f"the receipt in the bundle for entry {entry}", time, False
         for path in self.options.receipt:
