@@ -26,6 +26,7 @@ from apps.operations.alarms import keeper
 
 from . import acts, cast, database
 from .clients import Api, browser
+from .together import Together
 
 logging.getLogger("orkestra.access").setLevel("WARNING")  # a line for each request would bury what a failure says
 # In CI every generated case is the same at each run; elsewhere each run may find another fault.
@@ -38,6 +39,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Processes that this one starts note their acts where it looks."""
     acts.begin()
     look_for_static_files_once()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """Tests that share something expensive go to one process."""
+    return Together(config, log)
 
 
 def look_for_static_files_once() -> None:

@@ -27,7 +27,7 @@ from tests.runtime.conftest import PROJECT, bare_environment, free_port
 
 from .test_the_doors import ROUTES
 
-pytestmark = [pytest.mark.database, pytest.mark.xdist_group("headers")]
+pytestmark = pytest.mark.database
 PATIENCE_SECONDS = 60
 COOKIE = settings.SESSION_COOKIE_NAME
 

@@ -13,7 +13,7 @@ import pytest
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # while it is there, its event loop is, and other tests start their own
 def chromium() -> Iterator[Any]:
     """Debian's Chromium, else one that Playwright installed; in CI there must be one."""
     from playwright.sync_api import Error, sync_playwright

@@ -11,8 +11,6 @@ from tests.cast import acting_as
 
 from .visits import WATCH, check, press, sees, sign_in
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 @pytest.fixture
 def report_form(acme, settings):

@@ -12,8 +12,6 @@ from tests.models import ModelServer
 
 from .visits import check, press, sees, sign_in
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 @pytest.fixture
 def model(settings: Any) -> Any:

@@ -23,7 +23,6 @@ from tests.cast import DemoCast, acting_as
 
 from .visits import Visit, check, sign_in
 
-pytestmark = pytest.mark.xdist_group("browser")
 ROLES = [
     ("owner", 1280, "light"),
     ("owner", 360, "dark"),

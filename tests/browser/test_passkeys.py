@@ -8,8 +8,6 @@ from tests.cast import PASSWORD
 
 from .visits import WATCH, check, press, sees
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 def device(page):
     """A device with a passkey chip and a finger that is always right; (its session, its id)."""

@@ -8,7 +8,6 @@ from apps.accounts.models import User
 
 from .visits import check, sign_in
 
-pytestmark = pytest.mark.xdist_group("browser")
 PAGES = (
     "", "claims/", "operations/alarm/", "trust/policyreport/", "trust/candidatepolicy/",
     "procrastinate/procrastinatejob/", "comms/outboxmessage/", "audit/entry/", "tenants/tenant/",

@@ -12,8 +12,6 @@ from tests.cast import PASSWORD
 
 from .visits import Visit, check, press, sees, sign_in
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 @pytest.mark.parametrize(
     ("width", "scheme", "scripts"), [(360, "dark", True), (1280, "light", True), (360, "light", False)]

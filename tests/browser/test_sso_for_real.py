@@ -10,8 +10,6 @@ from tests.sso import connect, prove
 
 from .visits import WATCH, check, press, sees
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 class At:
     """What `connect` needs to know of a provider."""

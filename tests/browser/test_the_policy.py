@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from io import StringIO
 
-import pytest
 from django.core.management import call_command
 
 from apps.tenants.context import NOBODY, tenant_context
 from apps.trust.models import PolicyReport
 
-pytestmark = pytest.mark.xdist_group("browser")
 PATIENCE_SECONDS = 20
 
 

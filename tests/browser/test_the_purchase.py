@@ -9,7 +9,6 @@ import pytest
 
 from .visits import check, press, sees, sign_in
 
-pytestmark = pytest.mark.xdist_group("browser")
 QUOTE = {"name": "offer.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 offer"}
 RATIONALE = "[name=sole_source_rationale]"
 

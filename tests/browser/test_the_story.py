@@ -8,8 +8,6 @@ from tests.forms import published, step
 
 from .visits import WATCH, check, press, sees, sign_in
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 @pytest.mark.parametrize("width", [360, 1280])
 def test_a_request_is_filled_sent_decided_and_logged(chromium, address, api, acme, width):

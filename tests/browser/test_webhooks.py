@@ -11,7 +11,6 @@ from tests.receiver import receiving, says
 
 from .visits import check, press, sees, sign_in
 
-pytestmark = pytest.mark.xdist_group("browser")
 LOOKS = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]
 
 

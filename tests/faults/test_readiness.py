@@ -17,8 +17,6 @@ from tests.runtime.conftest import Installation, place, until  # noqa: F401  pla
 from tests.runtime.test_servers import account
 from tests.smtp import MailServer
 
-pytestmark = pytest.mark.xdist_group("runtime")
-
 
 class Servers:
     """PostgreSQL, Valkey and a mail server that a test stops and starts, and an installation on them."""

@@ -22,8 +22,6 @@ from tests import database
 
 from .conftest import PROJECT
 
-pytestmark = pytest.mark.xdist_group("runtime")
-
 
 class Place:
     """A database and a home, and the commands that run there."""

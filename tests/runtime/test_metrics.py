@@ -23,7 +23,6 @@ from orkestra.runtime.supervisor import WEB_WORKERS
 
 from .conftest import PASSWORD, PROJECT, Installation, until
 
-RUNTIME = pytest.mark.xdist_group("runtime")
 DEPLOY = PROJECT / "deploy"
 NAME = re.compile(r"\borkestra_[a-z_]+")
 
@@ -52,7 +51,6 @@ def metrics_port(running: Installation) -> int:
     return running.port + 1
 
 
-@RUNTIME
 def test_requests_of_all_web_workers_are_added_up(running: Installation, metrics_port: int) -> None:
     start = 'orkestra_http_requests_total{method="GET",route="live",status="2xx"'
     before = total(scraped(metrics_port), start)
@@ -65,7 +63,6 @@ def test_requests_of_all_web_workers_are_added_up(running: Installation, metrics
     assert folder.stat().st_mode & 0o077 == 0
 
 
-@RUNTIME
 def test_the_worker_says_what_it_found_by_looking(running: Installation, metrics_port: int) -> None:
     found = until(lambda: _observed(metrics_port), "the worker has looked")
     assert found['orkestra_dependency_up{dependency="cache"}'] == 1
@@ -81,7 +78,6 @@ def _observed(port: int) -> dict[str, float] | None:
     return found if found.get("orkestra_observed_timestamp_seconds{}") else None
 
 
-@RUNTIME
 def test_no_number_names_a_tenant_a_person_or_an_address(running: Installation, metrics_port: int) -> None:
     assert running.signs_in()
     for path in ("/t/acme/forms/", "/t/nobody-knows-this/", "/unknown-word/"):
@@ -93,7 +89,6 @@ def test_no_number_names_a_tenant_a_person_or_an_address(running: Installation, 
         assert word not in text, word
 
 
-@RUNTIME
 def test_one_request_id_stands_in_the_webs_line_and_in_its_jobs_line(running: Installation) -> None:
     mark = "correlate-4711"
     token = _call(
@@ -169,7 +164,6 @@ def test_numbers_of_an_earlier_run_are_gone(tmp_path: Path) -> None:
     assert list(emptied(folder).iterdir()) == []
 
 
-@RUNTIME
 def test_a_taken_port_costs_the_metrics_and_not_the_run(another: Installation) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -18,8 +18,6 @@ from orkestra.runtime.process import Child
 
 from .conftest import PROJECT
 
-pytestmark = pytest.mark.xdist_group("runtime")
-
 
 def account() -> Account | None:
     return server_account() if os.geteuid() == 0 else None

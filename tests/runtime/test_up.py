@@ -13,7 +13,6 @@ import pytest
 
 from .conftest import Installation, is_gone, until
 
-pytestmark = pytest.mark.xdist_group("runtime")
 DEMO_SEED = "Making two demo organisations"
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.together import TOGETHER
+
 ROOT = Path(__file__).resolve().parents[2]
 CODE = sorted(path for room in ("apps", "orkestra", "scripts") for path in (ROOT / room).rglob("*.py"))
 OURS = [path for path in CODE if "migrations" not in path.parts]
@@ -134,3 +136,8 @@ def test_every_icon_that_is_named_exists(repository):
         named |= set(re.findall(r"{%\s*icon\s+\"([a-z0-9-]+)\"", path.read_text()))
     for icon in sorted(named):
         assert "<svg" in str(lucide(icon)), icon
+
+
+@pytest.mark.parametrize("path", TOGETHER)
+def test_what_stays_in_one_process_is_there(path):
+    assert (ROOT / path).exists()
