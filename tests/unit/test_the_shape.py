@@ -74,7 +74,7 @@ def test_nobody_chooses_a_database_by_hand():
 
 
 def test_sql_is_written_by_hand_only_in_places_that_are_known():
-    assert calls("execute", of="cursor") | calls("raw") | calls("extra") <= {
+    assert calls("execute", of="cursor") | calls("ask", of="asking") | calls("raw") | calls("extra") <= {
         "apps/tenants/catalogue.py",
         "apps/tenants/inserting.py",
         "apps/accounts/actions/api_keys.py",

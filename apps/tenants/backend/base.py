@@ -74,12 +74,13 @@ def _bind_beside(execute: Execute, sql: Any, params: Any, many: bool, context: d
     Outside `atomic()` that is a transaction made here. Inside, the first statement begins it, and only `atomic()` ends it.
     """
     connection = context["connection"].connection
-    if connection.autocommit and connection.info.transaction_status == TransactionStatus.IDLE:
-        with connection.transaction():
-            connection.execute(bound)
-            return execute(sql, params, many, context)
-    connection.execute(bound)
-    return execute(sql, params, many, context)
+    with context["connection"].wrap_database_errors:
+        if connection.autocommit and connection.info.transaction_status == TransactionStatus.IDLE:
+            with connection.transaction():
+                connection.execute(bound)
+                return execute(sql, params, many, context)
+        connection.execute(bound)
+        return execute(sql, params, many, context)
 
 
 def tell_of_forgery(error: DatabaseError, alias: str) -> None:
