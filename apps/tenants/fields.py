@@ -18,7 +18,7 @@ class IsAnyOf(models.Func):
     arg_joiner = " = ANY ("
 
     def __init__(self, column: str, ids: Any) -> None:
-        """`ids` is a queryset of one column, or what `WrittenOnce.ids` made of one."""
+        """`ids` is a queryset of one column, or SQL that answers an array."""
         array = ids if isinstance(ids, RawSQL) else ArraySubquery(ids)
         super().__init__(models.F(column), array, output_field=models.BooleanField())
 

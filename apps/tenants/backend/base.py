@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from django.db import DatabaseError
 from django.db.backends.postgresql import base, features
-from psycopg.pq import TransactionStatus
+from psycopg.pq import Format, TransactionStatus
 
 from ..bound import bound_value
 from ..context import current
@@ -27,6 +29,7 @@ Execute = Callable[..., Any]
 OVER_LIMIT = "OR402"  # what our triggers raise where a tenant's limit would be passed
 DENIED = "42501"
 KEYS = "tenants_contextkey"
+LOADER_OF_TIMES = psycopg.adapters.get_loader(psycopg.postgres.types["timestamptz"].oid, Format.TEXT)
 FORGED = "OR403"  # what the policies raise for a bound context that is not ours, or not any more
 
 
@@ -134,6 +137,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.execute_wrappers.append(bind)
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Django's, with psycopg's own loader of times, in C: Django's sets the zone, which is UTC on every connection."""
+        params: dict[str, Any] = super().get_connection_params()
+        if self.timezone is UTC:
+            params["context"].register_loader("timestamptz", LOADER_OF_TIMES)
+        return params
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        """A cursor that takes the connection's loaders. Django's asks them for a zone, which a loader in C does not tell."""
+        return self.connection.cursor() if self.timezone is UTC else super().create_cursor(name)
 
     def _commit(self) -> None:
         """COMMIT, where deferred triggers may find that a limit would be passed. Raises OverLimit for that."""
