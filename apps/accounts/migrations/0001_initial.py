@@ -111,6 +111,10 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "user"), name="accounts_member_once"),
+                    apps.tenants.policies.TenantPolicy(name="accounts_member_tenant"),
+                ],
                 "verbose_name": "member",
                 "verbose_name_plural": "members",
             },
@@ -143,6 +147,10 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "slug"), name="accounts_team_slug"),
+                    apps.tenants.policies.TenantPolicy(name="accounts_team_tenant"),
+                ],
                 "verbose_name": "team",
                 "verbose_name_plural": "teams",
             },
@@ -186,6 +194,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "team", "member"), name="accounts_team_member_once"),
+                    apps.tenants.policies.TenantPolicy(name="accounts_teammember_tenant"),
+                ]
+            },
         ),
         migrations.CreateModel(
             name="TokenFamily",
@@ -216,30 +230,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name="member",
-            constraint=models.UniqueConstraint(fields=("tenant", "user"), name="accounts_member_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="member",
-            constraint=apps.tenants.policies.TenantPolicy(name="accounts_member_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="team",
-            constraint=models.UniqueConstraint(fields=("tenant", "slug"), name="accounts_team_slug"),
-        ),
-        migrations.AddConstraint(
-            model_name="team",
-            constraint=apps.tenants.policies.TenantPolicy(name="accounts_team_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="teammember",
-            constraint=models.UniqueConstraint(fields=("tenant", "team", "member"), name="accounts_team_member_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="teammember",
-            constraint=apps.tenants.policies.TenantPolicy(name="accounts_teammember_tenant"),
         ),
         migrations.RunSQL(POLICIES, DROP_POLICIES),
         people("accounts_user", "id"),

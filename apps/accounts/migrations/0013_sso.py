@@ -101,6 +101,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "constraints": [apps.tenants.policies.TenantPolicy(name="accounts_ssoconnection_tenant")],
                 "verbose_name": "identity provider",
             },
         ),
@@ -135,6 +136,10 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "domain"), name="accounts_ssodomain_once"),
+                    apps.tenants.policies.TenantPolicy(name="accounts_ssodomain_tenant"),
+                ],
                 "verbose_name": "mail domain",
             },
         ),
@@ -181,36 +186,17 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "connection", "subject"), name="accounts_ssoidentity_subject"
+                    ),
+                    models.UniqueConstraint(
+                        fields=("tenant", "connection", "member"), name="accounts_ssoidentity_member"
+                    ),
+                    apps.tenants.policies.TenantPolicy(name="accounts_ssoidentity_tenant"),
+                ],
                 "verbose_name": "identity at a provider",
             },
-        ),
-        migrations.AddConstraint(
-            model_name="ssoconnection",
-            constraint=apps.tenants.policies.TenantPolicy(name="accounts_ssoconnection_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="ssodomain",
-            constraint=models.UniqueConstraint(fields=("tenant", "domain"), name="accounts_ssodomain_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="ssodomain",
-            constraint=apps.tenants.policies.TenantPolicy(name="accounts_ssodomain_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="ssoidentity",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "connection", "subject"), name="accounts_ssoidentity_subject"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ssoidentity",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "connection", "member"), name="accounts_ssoidentity_member"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ssoidentity",
-            constraint=apps.tenants.policies.TenantPolicy(name="accounts_ssoidentity_tenant"),
         ),
         migrations.RunSQL(BY_ADDRESS, BACK),
     ]

@@ -45,6 +45,14 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "month"), name="ai_budget_month"),
+                    models.CheckConstraint(
+                        condition=models.Q(("limit__gte", 0), ("spent__gte", 0), ("held__gte", 0)),
+                        name="ai_budget_not_negative",
+                    ),
+                    apps.tenants.policies.TenantPolicy(name="ai_budget_tenant"),
+                ],
                 "verbose_name": "AI budget",
             },
         ),
@@ -90,6 +98,16 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "held")),
+                        fields=["tenant", "expires_at"],
+                        name="ai_reservation_due",
+                    )
+                ],
+                "constraints": [apps.tenants.policies.TenantPolicy(name="ai_reservation_tenant")],
+            },
         ),
         migrations.CreateModel(
             name="Summary",
@@ -158,6 +176,14 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "failed"), _negated=True),
+                        fields=("tenant", "revision"),
+                        name="ai_summary_one_a_revision",
+                    ),
+                    apps.tenants.policies.TenantPolicy(name="ai_summary_tenant"),
+                ],
                 "verbose_name": "AI summary",
             },
         ),
@@ -202,6 +228,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "summary", "person"), name="ai_reaction_once"),
+                    apps.tenants.policies.TenantPolicy(name="ai_reaction_tenant"),
+                ]
+            },
         ),
         migrations.CreateModel(
             name="UsageEvent",
@@ -288,6 +320,12 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "indexes": [
+                    models.Index(fields=["tenant", "-at"], name="ai_event_at"),
+                    models.Index(fields=["tenant", "budget"], name="ai_event_budget"),
+                    models.Index(fields=["tenant", "object_id"], name="ai_event_object"),
+                ],
+                "constraints": [apps.tenants.policies.TenantPolicy(name="ai_usageevent_tenant")],
                 "verbose_name": "AI call",
             },
         ),
@@ -340,66 +378,5 @@ class Migration(migrations.Migration):
                     apps.tenants.policies.TenantPolicy(name="ai_allowance_tenant"),
                 ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name="budget",
-            constraint=models.UniqueConstraint(fields=("tenant", "month"), name="ai_budget_month"),
-        ),
-        migrations.AddConstraint(
-            model_name="budget",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("limit__gte", 0), ("spent__gte", 0), ("held__gte", 0)),
-                name="ai_budget_not_negative",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="budget",
-            constraint=apps.tenants.policies.TenantPolicy(name="ai_budget_tenant"),
-        ),
-        migrations.AddIndex(
-            model_name="reservation",
-            index=models.Index(
-                condition=models.Q(("state", "held")), fields=["tenant", "expires_at"], name="ai_reservation_due"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="reservation",
-            constraint=apps.tenants.policies.TenantPolicy(name="ai_reservation_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="reaction",
-            constraint=models.UniqueConstraint(fields=("tenant", "summary", "person"), name="ai_reaction_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="reaction",
-            constraint=apps.tenants.policies.TenantPolicy(name="ai_reaction_tenant"),
-        ),
-        migrations.AddIndex(
-            model_name="usageevent",
-            index=models.Index(fields=["tenant", "-at"], name="ai_event_at"),
-        ),
-        migrations.AddIndex(
-            model_name="usageevent",
-            index=models.Index(fields=["tenant", "budget"], name="ai_event_budget"),
-        ),
-        migrations.AddIndex(
-            model_name="usageevent",
-            index=models.Index(fields=["tenant", "object_id"], name="ai_event_object"),
-        ),
-        migrations.AddConstraint(
-            model_name="usageevent",
-            constraint=apps.tenants.policies.TenantPolicy(name="ai_usageevent_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="summary",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("state", "failed"), _negated=True),
-                fields=("tenant", "revision"),
-                name="ai_summary_one_a_revision",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="summary",
-            constraint=apps.tenants.policies.TenantPolicy(name="ai_summary_tenant"),
         ),
     ]

@@ -72,6 +72,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "state", "opened_at"], name="approvals_case_state")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "subject_id"), name="approvals_case_subject"),
+                    apps.tenants.policies.TenantPolicy(name="approvals_case_tenant"),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="CaseStep",
@@ -130,6 +137,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "case", "round", "key"), name="approvals_step_once"),
+                    apps.tenants.policies.TenantPolicy(name="approvals_casestep_tenant"),
+                ]
+            },
         ),
         migrations.CreateModel(
             name="Assignment",
@@ -179,6 +192,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "person", "state"], name="approvals_assignment_person")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "step", "person"), name="approvals_asked_once"),
+                    apps.tenants.policies.TenantPolicy(name="approvals_assignment_tenant"),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Decision",
@@ -239,6 +259,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "step", "person"), name="approvals_decided_once"),
+                    apps.tenants.policies.TenantPolicy(name="approvals_decision_tenant"),
+                ]
+            },
         ),
         migrations.CreateModel(
             name="Path",
@@ -263,6 +289,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={"constraints": [apps.tenants.policies.TenantPolicy(name="approvals_path_tenant")]},
         ),
         migrations.CreateModel(
             name="PathVersion",
@@ -298,6 +325,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "path", "number"), name="approvals_path_version"),
+                    apps.tenants.policies.TenantPolicy(name="approvals_pathversion_tenant"),
+                ]
+            },
         ),
         migrations.AddField(
             model_name="case",
@@ -308,57 +341,5 @@ class Migration(migrations.Migration):
                 related_name="+",
                 to="approvals.pathversion",
             ),
-        ),
-        migrations.AddConstraint(
-            model_name="casestep",
-            constraint=models.UniqueConstraint(fields=("tenant", "case", "round", "key"), name="approvals_step_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="casestep",
-            constraint=apps.tenants.policies.TenantPolicy(name="approvals_casestep_tenant"),
-        ),
-        migrations.AddIndex(
-            model_name="assignment",
-            index=models.Index(fields=["tenant", "person", "state"], name="approvals_assignment_person"),
-        ),
-        migrations.AddConstraint(
-            model_name="assignment",
-            constraint=models.UniqueConstraint(fields=("tenant", "step", "person"), name="approvals_asked_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="assignment",
-            constraint=apps.tenants.policies.TenantPolicy(name="approvals_assignment_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="decision",
-            constraint=models.UniqueConstraint(fields=("tenant", "step", "person"), name="approvals_decided_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="decision",
-            constraint=apps.tenants.policies.TenantPolicy(name="approvals_decision_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="path",
-            constraint=apps.tenants.policies.TenantPolicy(name="approvals_path_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="pathversion",
-            constraint=models.UniqueConstraint(fields=("tenant", "path", "number"), name="approvals_path_version"),
-        ),
-        migrations.AddConstraint(
-            model_name="pathversion",
-            constraint=apps.tenants.policies.TenantPolicy(name="approvals_pathversion_tenant"),
-        ),
-        migrations.AddIndex(
-            model_name="case",
-            index=models.Index(fields=["tenant", "state", "opened_at"], name="approvals_case_state"),
-        ),
-        migrations.AddConstraint(
-            model_name="case",
-            constraint=models.UniqueConstraint(fields=("tenant", "subject_id"), name="approvals_case_subject"),
-        ),
-        migrations.AddConstraint(
-            model_name="case",
-            constraint=apps.tenants.policies.TenantPolicy(name="approvals_case_tenant"),
         ),
     ]

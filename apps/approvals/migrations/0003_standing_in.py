@@ -69,6 +69,22 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["tenant", "stand_in", "ends_at"], name="approvals_delegation_to"),
+                    models.Index(fields=["tenant", "person", "ends_at"], name="approvals_delegation_from"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("ends_at__gt", models.F("starts_at")),
+                            models.Q(("person", models.F("stand_in")), _negated=True),
+                        ),
+                        name="approvals_delegation_period",
+                    ),
+                    apps.tenants.policies.TenantPolicy(name="approvals_delegation_tenant"),
+                ],
+            },
         ),
         migrations.AddField(
             model_name="decision",
@@ -90,26 +106,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="decision",
             constraint=models.UniqueConstraint(fields=("tenant", "assignment"), name="approvals_seat_once"),
-        ),
-        migrations.AddIndex(
-            model_name="delegation",
-            index=models.Index(fields=["tenant", "stand_in", "ends_at"], name="approvals_delegation_to"),
-        ),
-        migrations.AddIndex(
-            model_name="delegation",
-            index=models.Index(fields=["tenant", "person", "ends_at"], name="approvals_delegation_from"),
-        ),
-        migrations.AddConstraint(
-            model_name="delegation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("ends_at__gt", models.F("starts_at")), models.Q(("person", models.F("stand_in")), _negated=True)
-                ),
-                name="approvals_delegation_period",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="delegation",
-            constraint=apps.tenants.policies.TenantPolicy(name="approvals_delegation_tenant"),
         ),
     ]

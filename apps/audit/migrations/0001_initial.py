@@ -47,6 +47,13 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "indexes": [
+                    models.Index(fields=["tenant", "-time", "-id"], name="audit_entry_time"),
+                    models.Index(fields=["tenant", "target_id", "-time"], name="audit_entry_target"),
+                    models.Index(fields=["tenant", "actor_id", "-time"], name="audit_entry_actor"),
+                    models.Index(fields=["tenant", "action", "-time"], name="audit_entry_action"),
+                ],
+                "constraints": [apps.tenants.policies.TenantPolicy(name="audit_entry_tenant")],
                 "verbose_name": "audit entry",
                 "verbose_name_plural": "audit entries",
             },
@@ -84,37 +91,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.AddIndex(
-            model_name="entry",
-            index=models.Index(fields=["tenant", "-time", "-id"], name="audit_entry_time"),
-        ),
-        migrations.AddIndex(
-            model_name="entry",
-            index=models.Index(fields=["tenant", "target_id", "-time"], name="audit_entry_target"),
-        ),
-        migrations.AddIndex(
-            model_name="entry",
-            index=models.Index(fields=["tenant", "actor_id", "-time"], name="audit_entry_actor"),
-        ),
-        migrations.AddIndex(
-            model_name="entry",
-            index=models.Index(fields=["tenant", "action", "-time"], name="audit_entry_action"),
-        ),
-        migrations.AddConstraint(
-            model_name="entry",
-            constraint=apps.tenants.policies.TenantPolicy(name="audit_entry_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="seal",
-            constraint=models.UniqueConstraint(fields=("tenant", "seq"), name="audit_seal_seq"),
-        ),
-        migrations.AddConstraint(
-            model_name="seal",
-            constraint=models.UniqueConstraint(fields=("tenant", "entry"), name="audit_seal_entry"),
-        ),
-        migrations.AddConstraint(
-            model_name="seal",
-            constraint=apps.tenants.policies.TenantPolicy(name="audit_seal_tenant"),
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "seq"), name="audit_seal_seq"),
+                    models.UniqueConstraint(fields=("tenant", "entry"), name="audit_seal_entry"),
+                    apps.tenants.policies.TenantPolicy(name="audit_seal_tenant"),
+                ]
+            },
         ),
     ]

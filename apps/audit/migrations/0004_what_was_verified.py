@@ -46,13 +46,10 @@ class Migration(migrations.Migration):
                 ("at", models.DateTimeField()),
                 ("full_at", models.DateTimeField(null=True)),
             ],
+            options={"constraints": [apps.tenants.policies.TenantPolicy(name="audit_verified_tenant")]},
         ),
         migrations.AddIndex(
             model_name="instanceleaf",
             index=models.Index(fields=["tenant", "about", "seq"], name="audit_instanceleaf_about"),
-        ),
-        migrations.AddConstraint(
-            model_name="verified",
-            constraint=apps.tenants.policies.TenantPolicy(name="audit_verified_tenant"),
         ),
     ]

@@ -56,6 +56,10 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "url"), name="comms_endpoint_url"),
+                    apps.tenants.policies.TenantPolicy(name="comms_webhookendpoint_tenant"),
+                ],
                 "verbose_name": "webhook endpoint",
             },
         ),
@@ -84,6 +88,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "constraints": [apps.tenants.policies.TenantPolicy(name="comms_webhookevent_tenant")],
                 "verbose_name": "webhook event",
             },
         ),
@@ -142,6 +147,11 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "indexes": [models.Index(fields=["tenant", "endpoint", "queued_at"], name="comms_delivery_log")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "endpoint", "event"), name="comms_delivery_once"),
+                    apps.tenants.policies.TenantPolicy(name="comms_webhookdelivery_tenant"),
+                ],
                 "verbose_name": "webhook delivery",
             },
         ),
@@ -179,6 +189,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "constraints": [apps.tenants.policies.TenantPolicy(name="comms_webhooksecret_tenant")],
                 "verbose_name": "webhook secret",
             },
         ),
@@ -221,33 +232,5 @@ class Migration(migrations.Migration):
                 "verbose_name": "webhook attempt",
                 "constraints": [apps.tenants.policies.TenantPolicy(name="comms_webhookattempt_tenant")],
             },
-        ),
-        migrations.AddConstraint(
-            model_name="webhookendpoint",
-            constraint=models.UniqueConstraint(fields=("tenant", "url"), name="comms_endpoint_url"),
-        ),
-        migrations.AddConstraint(
-            model_name="webhookendpoint",
-            constraint=apps.tenants.policies.TenantPolicy(name="comms_webhookendpoint_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="webhookevent",
-            constraint=apps.tenants.policies.TenantPolicy(name="comms_webhookevent_tenant"),
-        ),
-        migrations.AddIndex(
-            model_name="webhookdelivery",
-            index=models.Index(fields=["tenant", "endpoint", "queued_at"], name="comms_delivery_log"),
-        ),
-        migrations.AddConstraint(
-            model_name="webhookdelivery",
-            constraint=models.UniqueConstraint(fields=("tenant", "endpoint", "event"), name="comms_delivery_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="webhookdelivery",
-            constraint=apps.tenants.policies.TenantPolicy(name="comms_webhookdelivery_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="webhooksecret",
-            constraint=apps.tenants.policies.TenantPolicy(name="comms_webhooksecret_tenant"),
         ),
     ]

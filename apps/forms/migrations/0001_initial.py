@@ -68,6 +68,10 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "slug"), name="forms_form_slug"),
+                    apps.tenants.policies.TenantPolicy(name="forms_form_tenant"),
+                ],
                 "verbose_name": "form",
             },
         ),
@@ -126,6 +130,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "form", "number"), name="forms_version_number"),
+                    apps.tenants.policies.TenantPolicy(name="forms_formversion_tenant"),
+                ]
+            },
         ),
         migrations.AddField(
             model_name="form",
@@ -205,6 +215,24 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=(
+                            "tenant",
+                            "form",
+                            "principal_type",
+                            "principal_member",
+                            "principal_role",
+                            "principal_team",
+                            "role",
+                        ),
+                        name="forms_grant_once",
+                        nulls_distinct=False,
+                    ),
+                    apps.tenants.policies.TenantPolicy(name="forms_grant_tenant"),
+                ]
+            },
         ),
         migrations.CreateModel(
             name="ReferenceCounter",
@@ -230,6 +258,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "prefix", "year"), name="forms_counter_once"),
+                    apps.tenants.policies.TenantPolicy(name="forms_referencecounter_tenant"),
+                ]
+            },
         ),
         migrations.CreateModel(
             name="Revision",
@@ -256,6 +290,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={"constraints": [apps.tenants.policies.TenantPolicy(name="forms_revision_tenant")]},
         ),
         migrations.CreateModel(
             name="Submission",
@@ -332,6 +367,11 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "indexes": [
+                    models.Index(fields=["tenant", "form", "-changed_at"], name="forms_submission_form"),
+                    models.Index(fields=["tenant", "submitter", "-changed_at"], name="forms_submission_submitter"),
+                ],
+                "constraints": [apps.tenants.policies.TenantPolicy(name="forms_submission_tenant")],
                 "verbose_name": "submission",
             },
         ),
@@ -381,73 +421,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name="formversion",
-            constraint=models.UniqueConstraint(fields=("tenant", "form", "number"), name="forms_version_number"),
-        ),
-        migrations.AddConstraint(
-            model_name="formversion",
-            constraint=apps.tenants.policies.TenantPolicy(name="forms_formversion_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="form",
-            constraint=models.UniqueConstraint(fields=("tenant", "slug"), name="forms_form_slug"),
-        ),
-        migrations.AddConstraint(
-            model_name="form",
-            constraint=apps.tenants.policies.TenantPolicy(name="forms_form_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="grant",
-            constraint=models.UniqueConstraint(
-                fields=(
-                    "tenant",
-                    "form",
-                    "principal_type",
-                    "principal_member",
-                    "principal_role",
-                    "principal_team",
-                    "role",
-                ),
-                name="forms_grant_once",
-                nulls_distinct=False,
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="grant",
-            constraint=apps.tenants.policies.TenantPolicy(name="forms_grant_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="referencecounter",
-            constraint=models.UniqueConstraint(fields=("tenant", "prefix", "year"), name="forms_counter_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="referencecounter",
-            constraint=apps.tenants.policies.TenantPolicy(name="forms_referencecounter_tenant"),
-        ),
-        migrations.AddIndex(
-            model_name="submission",
-            index=models.Index(fields=["tenant", "form", "-changed_at"], name="forms_submission_form"),
-        ),
-        migrations.AddIndex(
-            model_name="submission",
-            index=models.Index(fields=["tenant", "submitter", "-changed_at"], name="forms_submission_submitter"),
-        ),
-        migrations.AddConstraint(
-            model_name="submission",
-            constraint=apps.tenants.policies.TenantPolicy(name="forms_submission_tenant"),
+            options={"constraints": [apps.tenants.policies.TenantPolicy(name="forms_attachment_tenant")]},
         ),
         migrations.AddConstraint(
             model_name="revision",
             constraint=models.UniqueConstraint(fields=("tenant", "submission", "number"), name="forms_revision_number"),
-        ),
-        migrations.AddConstraint(
-            model_name="revision",
-            constraint=apps.tenants.policies.TenantPolicy(name="forms_revision_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="attachment",
-            constraint=apps.tenants.policies.TenantPolicy(name="forms_attachment_tenant"),
         ),
     ]
