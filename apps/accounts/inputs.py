@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -20,7 +21,11 @@ from . import actions, limits
 from .models import Member
 from .rules import PERMISSIONS, RESERVED_ADDRESSES, Role, may_be_address
 
-TIMEZONES = [(name, name) for name in sorted(available_timezones())]
+
+@cache
+def timezones() -> list[tuple[str, str]]:
+    """Those that this machine knows, for a choice; looking takes longer than a page, so it is done once."""
+    return [(name, name) for name in sorted(available_timezones())]
 
 
 class InvitationInput(forms.Form):
@@ -93,7 +98,7 @@ class TenantInput(forms.Form):
     """The tenant's name and the zone of its business days."""
 
     name = forms.CharField(label=_("Name"), max_length=200)
-    timezone = forms.ChoiceField(label=_("Time zone"), choices=TIMEZONES)
+    timezone = forms.ChoiceField(label=_("Time zone"), choices=timezones)
 
 
 class JoinInput(forms.Form):
@@ -125,7 +130,7 @@ class FoundingInput(JoinInput):
         required=False,
         help_text=_("Its pages are at /t/<address>/, and it cannot be changed. Left empty, it follows from the name."),
     )
-    timezone = forms.ChoiceField(label=_("Time zone"), choices=TIMEZONES, initial="UTC")
+    timezone = forms.ChoiceField(label=_("Time zone"), choices=timezones, initial="UTC")
 
     def clean(self) -> None:
         """Suggest an address where none was typed; the suggestion stands in the field, whatever else is wrong."""

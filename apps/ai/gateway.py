@@ -15,7 +15,6 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
-import openai
 import structlog
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -154,6 +153,8 @@ def _amount(source: UsageSource, tokens: rules.Tokens, held: int, provider: Prov
 
 def _attempt(call: Call, provider: Provider) -> _Result:
     """One request, without a retry. What may have been worked on before it broke counts as used."""
+    import openai  # here, since loading it takes longer than all of Django, and most processes never ask a model
+
     transport = httpx2.Client(
         timeout=httpx2.Timeout(TIMEOUT_SECONDS, connect=CONNECT_SECONDS), follow_redirects=False, trust_env=False
     )

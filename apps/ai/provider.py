@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from genai_prices import Usage, calc_price
 
 from .rules import MICRO, Price
 
@@ -77,6 +76,8 @@ def own_price(text: str) -> Price | None:
 
 def listed_price(model: str, url: str) -> Price | None:
     """The dearest rates of the list that genai-prices ships; None for a model or a host that it does not know."""
+    from genai_prices import Usage, calc_price  # here: only an installation with a model pays for loading the list
+
     try:
         found: Any = calc_price(Usage(input_tokens=1, output_tokens=1), model_ref=model, provider_api_url=url)
     except LookupError:

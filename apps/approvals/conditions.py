@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import cel
 from django.utils.translation import gettext as _
 
 from apps.tenants.refusals import Invalid
@@ -84,6 +83,8 @@ def longest(value: Any) -> int:
 
 @lru_cache(maxsize=1024)
 def _program(source: str) -> Any:
+    import cel  # here, since it brings a command line of its own, which takes long to load
+
     return cel.compile(source)
 
 

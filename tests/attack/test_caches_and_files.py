@@ -39,6 +39,7 @@ CACHE_USERS = {
 }
 # What a process remembers between requests, and why no tenant meets another's there.
 MEMORIES = {
+    "accounts/inputs.py:timezones": "the names of time zones that this machine knows",
     "accounts/keys.py:_derive": "keys of the installation",
     "accounts/membership.py:_columns": "the columns of three tables",
     "accounts/membership.py:_statement": "one statement's text",
@@ -56,7 +57,6 @@ MEMORIES = {
     "audit/words.py:words_of": "the words of a text, by the whole text",
     "flags/evaluation.py:_known": "by tenant",
     "flags/rules.py:_prefix": "a computation, by its whole input",
-    "forms/models.py:_forms_held": "text of a query with places for the tenant and the person, by names of roles",
     "forms/models.py:_read": "a published form, by tenant, id and hash",
     "operations/health.py:_asked": "whether servers answer",
     "operations/health.py:_leaves": "the newest migrations",
