@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -81,11 +82,23 @@ def empty(tmp_path: Path) -> Iterator[Place]:
     database.drop(place.name)
 
 
-@pytest.fixture
-def taken(here: Place, tmp_path: Path) -> Path:
-    done = here.manage("backup", str(tmp_path / "backups"))
+def backup(place: Place, folder: Path) -> Path:
+    """One of what the place holds now."""
+    done = place.manage("backup", str(folder))
     assert done.returncode == 0, done.stderr
     return Path(done.stdout.splitlines()[0])
+
+
+@pytest.fixture(scope="module")
+def first(here: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's, which no test may change."""
+    return backup(here, tmp_path_factory.mktemp("first"))
+
+
+@pytest.fixture
+def taken(first: Path, tmp_path: Path) -> Path:
+    """A copy of it that a test may change."""
+    return shutil.copytree(first, tmp_path / "backups" / first.name)
 
 
 def test_a_backup_comes_back_whole_into_an_empty_place(here, acme, taken, empty):
@@ -125,8 +138,8 @@ def queued(here: Place, acme: object) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_after_a_restore_nobody_is_signed_in_and_nothing_goes_out_by_itself(here, queued, taken, empty):
-    assert empty.manage("restore", str(taken)).returncode == 0
+def test_after_a_restore_nobody_is_signed_in_and_nothing_goes_out_by_itself(here, queued, empty, tmp_path):
+    assert empty.manage("restore", str(backup(here, tmp_path))).returncode == 0
     assert empty.ask("SELECT count(*) FROM accounts_tokenfamily WHERE revoked_at IS NULL") == [(0,)]
     assert empty.ask("SELECT count(*) FROM accounts_browsersession") == [(0,)]
     todo = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'"
