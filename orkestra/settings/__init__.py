@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .config import Config, pairs
-from .databases import databases, email
+from .databases import bounded, databases, email
 from .logs import logging_config
 from .security import *  # noqa: F403
 
@@ -28,7 +28,8 @@ SECURITY_CONTACT = CONFIG.text("ORKESTRA_SECURITY_CONTACT")
 METRICS_PORT = CONFIG.metrics_port
 METRICS_TOKEN = CONFIG.text("ORKESTRA_METRICS_TOKEN")
 TRUSTED_PROXIES = CONFIG.number("ORKESTRA_TRUSTED_PROXIES")
-DATABASE_DIRECT_URL = CONFIG.text("DATABASE_DIRECT_URL") or CONFIG.text("DATABASE_URL")
+_direct = "DATABASE_DIRECT_URL" if CONFIG.text("DATABASE_DIRECT_URL") else "DATABASE_URL"
+DATABASE_DIRECT_URL = bounded(CONFIG.text(_direct), _direct)
 SURFACE = CONFIG.surface
 PUBLIC_HTTPS = PUBLIC_URL.startswith("https://")
 

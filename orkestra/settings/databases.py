@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from .config import Config
 
@@ -18,17 +18,18 @@ ALIASES = {
     "owner": "DATABASE_OWNER_URL",
 }
 CONNECT_TIMEOUT_SECONDS = 3
+# How long a server may be silent on TCP before its connection counts as lost: 5 + 3 × 2 s while it is awaited, 10 s while
+# something is sent. Without them the kernel waits for a quarter of an hour and longer. The address may name others.
+SILENCE = {
+    "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000,
+}  # fmt: skip
 
 
 def database(url: str, name: str, bind_mode: str) -> dict[str, Any]:
     """One entry of DATABASES from a libpq URL; sockets by `?host=/folder`."""
-    try:
-        parts = dict(conninfo_to_dict(url))
-    except ProgrammingError as error:
-        raise ImproperlyConfigured(f"{name} is not a PostgreSQL address: {str(error).strip()}") from None
+    parts = _parts(url, name)
     known = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
     entry: dict[str, Any] = {key: str(parts.pop(part, "") or "") for key, part in known.items()}
-    parts.setdefault("connect_timeout", CONNECT_TIMEOUT_SECONDS)
     return entry | {
         "ENGINE": "apps.tenants.backend",
         "CONN_MAX_AGE": 60,
@@ -37,6 +38,18 @@ def database(url: str, name: str, bind_mode: str) -> dict[str, Any]:
         "BIND_MODE": bind_mode,
         "OPTIONS": parts,
     }
+
+
+def bounded(url: str, name: str) -> str:
+    """The same address for who connects past Django, as `key=value`; empty for an empty one."""
+    return make_conninfo("", **_parts(url, name)) if url else ""
+
+
+def _parts(url: str, name: str) -> dict[str, Any]:
+    try:
+        return {"connect_timeout": CONNECT_TIMEOUT_SECONDS, **SILENCE, **conninfo_to_dict(url)}
+    except ProgrammingError as error:
+        raise ImproperlyConfigured(f"{name} is not a PostgreSQL address: {str(error).strip()}") from None
 
 
 def databases(config: Config) -> dict[str, dict[str, Any]]:
