@@ -100,12 +100,15 @@ def submissions(stage: Stage) -> dict[str, Any]:
 
 @contextmanager
 def servers(stage: Stage) -> Iterator[dict[str, int]]:
-    """One server for each way, of as many workers as the product's."""
+    """One server for each way, of as many workers and threads as the product's: each thread keeps a connection."""
+    from orkestra.runtime.supervisor import WEB_THREADS
+
     ports = {way: free_port() for way in WAYS}
     with ExitStack() as stack:
         for way, port in ports.items():
             command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--no-ws"]
-            command += ["--port", str(port), "--workers", str(WORKERS), "scripts.benchmarks.recording:application"]
+            command += ["--port", str(port), "--workers", str(WORKERS), "--blocking-threads", str(WEB_THREADS)]
+            command += ["scripts.benchmarks.recording:application"]
             stack.enter_context(running(command, os.environ | environment(stage) | {"ORKESTRA_BENCH_RECORDING": way}))
             wait(port, "/healthz/live", any_status=True)
         yield ports
