@@ -6,15 +6,17 @@ import re
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.models import Member
 from apps.forms.access import ROLES
 from apps.forms.actions import create_form
-from apps.forms.models import WORKING, Form, Grant
+from apps.forms.models import WORKING, Form, Grant, held_as
 from apps.tenants import clock
 from apps.tenants.backend.asking import ask
+from apps.tenants.context import MissingContext
 from tests.cast import acting_as
 from tests.forms import body, published, step
 
@@ -68,6 +70,11 @@ def test_the_databases_copy_answers_only_within_the_bound_tenant(api, acme, glob
                     "SELECT orkestra_forms_held(%s, %s, %s, %s)", [acme.id, acme.owner.pk, "owner", ["OWNER"]]
                 )
                 assert cursor.fetchone()[0] == ([form.pk] if roles == "{OWNER}" else [])
+
+
+def test_no_form_is_asked_for_where_no_tenant_is_known(acme):
+    with pytest.raises(MissingContext):
+        held_as(acme.owner, *WORKING)
 
 
 def test_the_page_of_forms_reads_no_draft_and_shows_fifty_at_a_time(api, browse, acme):
