@@ -1,8 +1,9 @@
 """Read a log quickly and compare everything in it: bytes, leaves, chain, numbering, tree, and what the pages display.
 
 PostgreSQL hands over 1024 entries as one row: their bytes joined by newlines (canonical JSON has none), their leaves, their
-chain, and whether the displayed columns say what the bytes say. Hashing is done here. Where a row of 1024 differs in any
-way it is read again entry by entry, which is slow and names the first fault and its kind. Memory is constant.
+chain, and the places where it cannot tell that the displayed columns say what the bytes say; those alone are compared
+here. Hashing is done here. Where a row of 1024 differs in any way it is read again entry by entry, which is slow and names
+the first fault and its kind. Memory is constant.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ RANGE = 16 * ROW
 _sha256 = hashlib.sha256
 # The columns against the bytes of an entry of today's form, as bytes, since text would be counted by its characters: what
 # stands before `facts`; after the entry's own id, where no fact can stand any more; and the end. Another form, and that
-# of an act in somebody's place, is compared entry by entry, in Python.
+# of an act in somebody's place or on a visit, is compared in Python.
 BEGIN = """convert_to('{"action":"' || action || '","actor":{"id":' || coalesce('"' || actor_id || '"', 'null') || ',"type":"'
       || actor_type || '"},', 'UTF8')"""
 MIDDLE = """convert_to('},"id":"' || id || '","impersonator":null,"log":"' || tenant_id || '","outcome":"' || outcome
@@ -58,7 +59,8 @@ SEALED = f"""
 READ = f"""
     SELECT min(seq), count(*), count(id), string_agg(leaf, '' ORDER BY seq), string_agg(chain, '' ORDER BY seq),
            string_agg(body, '\\x0a' ORDER BY seq),
-           bool_and(coalesce(CASE WHEN octet_length(body) = 0 THEN {BLANK} ELSE {DISPLAYED} END, false))
+           array_agg(seq) FILTER (
+             WHERE (CASE WHEN octet_length(body) = 0 THEN {BLANK} ELSE {DISPLAYED} END) IS NOT TRUE)
     FROM ({SEALED}) AS sealed GROUP BY seq / {ROW}"""
 
 # A walk has shown that every seal has an entry of its own; then the three numbers agree where no entry is left out.
@@ -152,7 +154,7 @@ class _Row:
     leaves: bytes
     chain: bytes
     bodies: bytes
-    displayed: bool
+    others: Sequence[int] = ()
 
     def leaf(self, at: int) -> bytes:
         """The leaf that is stored."""
@@ -170,17 +172,17 @@ def _rows(tenant: UUID, low: int, high: int) -> Iterator[_Row]:
     except (DataError, psycopg.DataError):
         found = []
     if not found:
-        yield from (_Row(at, 0, 0, b"", b"", b"", False) for at in range(low, high, ROW))
+        yield from (_Row(at, 0, 0, b"", b"", b"") for at in range(low, high, ROW))
         return
-    for start, places, entries, leaves, chain, bodies, displayed in sorted(found):
-        yield _Row(start, places, entries, bytes(leaves), bytes(chain), bytes(bodies or b""), displayed)
+    for start, places, entries, leaves, chain, bodies, others in sorted(found):
+        yield _Row(start, places, entries, bytes(leaves), bytes(chain), bytes(bodies or b""), others or ())
 
 
 def _checked(row: _Row, found: Walked) -> list[bytes]:
     """The leaves of a row; `found.head` and `.end` move on. Raises Damage."""
     first = found.end
     bodies = row.bodies.split(b"\n")
-    if row.start != first or not row.displayed or not row.places == row.entries == len(bodies):
+    if row.start != first or not row.places == row.entries == len(bodies):
         return _slowly(first, found)
     if b"" in bodies:
         taken = [index for index, body in enumerate(bodies) if not body]
@@ -194,8 +196,16 @@ def _checked(row: _Row, found: Walked) -> list[bytes]:
         chain.append(head)
     if b"".join(leaves) != row.leaves or b"".join(chain) != row.chain:
         return _slowly(first, found)
+    _compare_one_by_one(row.others)
     found.head, found.end = head, first + len(leaves)
     return leaves
+
+
+def _compare_one_by_one(seqs: Sequence[int]) -> None:
+    """What the pages display of the entries at these places. Raises Damage."""
+    places = Seal.objects.filter(seq__in=seqs).select_related("entry").order_by("seq") if seqs else ()
+    for place in places:
+        compare(place.seq, place.entry)
 
 
 def _slowly(first: int, found: Walked) -> list[bytes]:
@@ -215,8 +225,7 @@ def _slowly(first: int, found: Walked) -> list[bytes]:
         found.head = chain_of(found.head, leaf)
         if found.head != bytes(place.chain):
             raise Damage(Kind.CHAIN_CHANGED, seq, "the chain does not follow from the place before")
-        if entry.body:
-            compare(seq, entry)
+        compare(seq, entry)
         leaves.append(leaf)
     found.end = end
     return leaves
@@ -228,15 +237,17 @@ def _leaf(seq: int, entry: Entry, place: Seal, found: Walked) -> bytes:
         return tree.leaf_hash(bytes(entry.body))
     if seq >= found.pruned_until:
         raise Damage(Kind.BODY_MISSING, seq, "the entry's bytes are gone, and no recorded pruning covers this place")
-    if any((entry.action, entry.actor_type, entry.actor_id, entry.target_type, entry.target_id, entry.target_label,
-            entry.outcome, entry.request_id)):  # fmt: skip
-        raise Damage(Kind.DISPLAY_CHANGED, seq, "a pruned entry displays what nobody can prove any more")
     found.pruned += 1
     return bytes(place.leaf)
 
 
 def compare(seq: int, entry: Entry) -> None:
-    """What the pages display must be what the bytes say. Raises Damage."""
+    """What the pages display must be what the bytes say, and nothing where these were pruned. Raises Damage."""
+    if not entry.body:
+        if any((entry.action, entry.actor_type, entry.actor_id, entry.target_type, entry.target_id, entry.target_label,
+                entry.outcome, entry.request_id)):  # fmt: skip
+            raise Damage(Kind.DISPLAY_CHANGED, seq, "a pruned entry displays what nobody can prove any more")
+        return
     try:
         said = written(canonical.decode(bytes(entry.body)))
     except canonical.NotCanonical as fault:

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db import transaction
 
-from apps.audit import background, sealer
+from apps.audit import background, sealer, walk
 from apps.audit.actions import record
 from apps.audit.checkpoints import checkpoint, checkpoint_instance
 from apps.audit.evidence import check_instance
@@ -325,3 +325,20 @@ def test_several_processes_find_the_same_as_one(log, monkeypatch):
     with acting_as(log.owner):
         found = verify(walker=parallel.in_processes(2))
     assert (found.kind, found.first_bad) == (Kind.ENTRY_CHANGED, 300)
+
+
+@pytest.mark.parametrize("change", [None, "outcome = 'refused'", "target_type = 'form'"])
+def test_acts_in_somebodys_place_are_compared_alone_and_their_neighbours_with_all_others(log, change, monkeypatch):
+    with acting_as(log.owner):
+        with transaction.atomic():
+            stood_in = [record("team.created", facts={"n": n}, on_behalf_of=log.viewer.pk) for n in range(3)]
+        seal(log.id)
+        place = Seal.objects.get(entry=stood_in[1]).seq
+    compared: list[int] = []
+    real = walk.compare
+    monkeypatch.setattr(walk, "compare", lambda seq, entry: (compared.append(seq), real(seq, entry)))
+    if change:
+        attack(f"UPDATE audit_entry SET {change} WHERE id = %(entry)s", entry=stood_in[1].pk)
+    found = verdict(log)
+    assert compared == [place - 1, place, place + 1][: 2 if change else 3]
+    assert (found.kind, found.first_bad) == ((Kind.DISPLAY_CHANGED, place) if change else ("", None))
