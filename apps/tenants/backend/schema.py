@@ -18,6 +18,12 @@ def is_walled(model: Any) -> bool:
     return bool(getattr(model._meta.pk, "is_tenant_key", False))
 
 
+def _begins_an_index(model: Any, field: Any) -> bool:
+    """Whether an index or a unique constraint over all rows serves the reference too: one less for each row to be written in."""
+    whole = [one for one in [*model._meta.indexes, *model._meta.constraints] if not getattr(one, "condition", None)]
+    return any(tuple(getattr(one, "fields", ())[:2]) == ("tenant", field.name) for one in whole)
+
+
 class SchemaEditor(DatabaseSchemaEditor):
     sql_create_column_inline_fk = None  # type: ignore[assignment]  # a column's own REFERENCES cannot name two columns
 
@@ -46,5 +52,7 @@ class SchemaEditor(DatabaseSchemaEditor):
 
     def _field_indexes_sql(self, model: Any, field: Any) -> list[Any]:
         if getattr(field, "carries_tenant", False) and not field.unique:
+            if _begins_an_index(model, field):
+                return []
             return [self._create_index_sql(model, fields=[model._meta.get_field("tenant"), field])]  # type: ignore[attr-defined]
         return list(super()._field_indexes_sql(model, field))  # type: ignore[misc]
