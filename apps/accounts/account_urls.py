@@ -14,6 +14,7 @@ urlpatterns = [
     path("signup/", sign_up_views.sign_up, name="account_sign_up"),
     path("signup/sent/", sign_up_views.sent, name="account_sign_up_sent"),
     path("signup/<str:word>/", sign_up_views.begin, name="account_sign_up_link"),
+    path("organisation/", sign_up_views.another, name="account_organisation"),
     path("reauthenticate/", views.reauthenticate, name="account_reauthenticate"),
     path("2fa/", second.index, name="mfa_index"),
     path("2fa/authenticate/", second.authenticate, name="mfa_authenticate"),

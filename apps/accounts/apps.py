@@ -44,6 +44,7 @@ class AccountsConfig(AppConfig):
         slots.actor_names = people.actor_names
         slots.actors = people.actors
         slots.memberships = people.memberships_of
+        slots.may_begin_another = people.may_begin_another
         slots.owners = people.owners
         slots.tallies.add(Tally("accounts.members", "members", people.seats_taken))
         slots.tallies.add(Tally("accounts.invitations", "members", people.seats_kept))

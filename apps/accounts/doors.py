@@ -64,6 +64,7 @@ RULES: tuple[Rule, ...] = (
     _rule(r"/account/2fa/authenticate/\Z", Door.PUBLIC, "GET", "HEAD", "POST"),
     _rule(r"/account/support/leave/\Z", Door.PERSON_PAGE, "POST"),
     _rule(r"/account/(logout|start|again|sessions|password/change|reauthenticate)/\Z", Door.PERSON_PAGE),
+    _rule(r"/account/organisation/\Z", Door.PERSON_PAGE, "GET", "HEAD", "POST"),
     _rule(r"/account/email/([A-Za-z0-9_-]{20,128}/)?\Z", Door.PERSON_PAGE),
     _rule(
         r"/account/2fa/(totp/(de)?activate|recovery-codes(/generate)?|webauthn/add|webauthn/keys/[0-9a-f-]+/remove)/\Z",

@@ -120,8 +120,8 @@ class SignUpInput(forms.Form):
     email = forms.EmailField(label=_("E-mail address"), max_length=254)
 
 
-class FoundingInput(JoinInput):
-    """A new person, and the organisation that they begin with."""
+class OrganisationInput(forms.Form):
+    """An organisation that somebody begins and owns."""
 
     organisation = forms.CharField(label=_("Name of your organisation"), max_length=200)
     slug = forms.CharField(
@@ -144,6 +144,10 @@ class FoundingInput(JoinInput):
             self.add_error("slug", _("Write 2 to 63 lower-case letters and digits, with single hyphens between them."))
         elif slug in RESERVED_ADDRESSES | {settings.DISCLOSURE_TENANT}:
             self.add_error("slug", _("This address is taken already; choose another."))
+
+
+class FoundingInput(OrganisationInput, JoinInput):
+    """A new person, and the organisation that they begin with."""
 
 
 class ResetInput(forms.Form):

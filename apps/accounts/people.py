@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from apps.tenants.context import TenantContext, current, tenant_context
@@ -52,6 +53,12 @@ def memberships_of(request: HttpRequest) -> list[Any]:
         return []
     only = limit(request, user)
     return [member for member in memberships(user.pk) if only is None or member.tenant_id == only]
+
+
+def may_begin_another(request: HttpRequest) -> bool:
+    """Whether the person who asks may begin a further organisation: signing up is open, and no tenant's provider let them in."""
+    user = getattr(request, "user", None)
+    return settings.SIGN_UP_IS_OPEN and isinstance(user, User) and limit(request, user) is None
 
 
 def memberships(user: UUID) -> list[Member]:

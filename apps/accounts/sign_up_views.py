@@ -1,4 +1,4 @@
-"""The pages of signing up: ask for a link, and behind the link a person and their organisation. Only where it is open."""
+"""Where signing up is open: ask for a link, behind it a person and their organisation; and, later, a further one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apps.tenants.pages import refusal_on
 from apps.tenants.refusals import NotFound
 
 from . import actions, limits
-from .inputs import FoundingInput, SignUpInput
+from .inputs import FoundingInput, OrganisationInput, SignUpInput
 from .models import User
 
 
@@ -58,6 +58,21 @@ def begin(request: HttpRequest, word: str) -> HttpResponse:
     context = {"email": email, "input": asked, "person": person, "days": actions.TRIAL.days}
     status = 409 if person and request.method == "POST" else 422 if asked.errors else 200
     return render(request, "account/sign_up_link.html", context, status=status)
+
+
+def another(request: HttpRequest) -> HttpResponse:
+    """A further organisation, for whoever is signed in by no tenant's provider. Raises NotFound where it is closed, TooMany."""
+    _refuse_where_closed()
+    user: User = request.user  # type: ignore[assignment]
+    asked = OrganisationInput(request.POST if request.method == "POST" else None)
+    if asked.is_valid():
+        limits.spend(limits.ORGANISATIONS_OF_PERSON, str(user.pk), account=user.email)
+        limits.spend(limits.SIGN_UPS_IN_ALL, "", account=user.email)
+        with refusal_on(asked):
+            tenant = actions.begin_organisation(user, **asked.cleaned_data)
+            return redirect(f"/t/{tenant.slug}/")
+    context = {"input": asked, "days": actions.TRIAL.days}
+    return render(request, "account/organisation.html", context, status=422 if asked.errors else 200)
 
 
 def _sign_in(request: HttpRequest, user: User, target: str) -> HttpResponse:

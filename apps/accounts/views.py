@@ -24,7 +24,7 @@ from .answers import problem_answer
 from .inputs import JoinInput
 from .limits import TooMany
 from .models import User
-from .people import memberships_of
+from .people import may_begin_another, memberships_of
 from .sso.session import limit
 
 TRY_AGAIN_SECONDS = 60
@@ -39,7 +39,9 @@ def start(request: HttpRequest) -> HttpResponse:
         return redirect(f"/t/{found[0].tenant.slug}/")
     if not found and is_admin:
         return redirect("/admin/")
-    return render(request, "account/start.html", {"memberships": found})
+    return render(
+        request, "account/start.html", {"memberships": found, "may_begin_another": may_begin_another(request)}
+    )
 
 
 class SignInView(allauth_views.LoginView):  # type: ignore[misc]

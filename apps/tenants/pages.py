@@ -48,6 +48,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             if allowed(item.permission)
         ],
         "memberships": slots.memberships(request),
+        "may_begin_another": slots.may_begin_another(request),
         "banners": [{"text": text, "action": item.action} for item in slots.banners if (text := item.text(request))],
     }
 

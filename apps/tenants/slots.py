@@ -304,6 +304,10 @@ def _no_memberships(request: HttpRequest) -> list[Any]:
     return []
 
 
+def _not_here(request: HttpRequest) -> bool:
+    return False
+
+
 def _nobody() -> list[Recipient]:
     return []
 
@@ -347,6 +351,7 @@ class Slots:
     actor_names: Callable[[set[UUID]], dict[UUID, str]] = _no_names
     actors: Callable[[], list[tuple[UUID, str]]] = _no_people
     memberships: Callable[[HttpRequest], list[Any]] = _no_memberships
+    may_begin_another: Callable[[HttpRequest], bool] = _not_here
     owners: Callable[[], list[Recipient]] = _nobody
     anchored: Callable[[], Sequence[Anchored]] = _no_anchors
     told_heads: Callable[[], Sequence[tuple[str, int, datetime]]] = _nothing_told

@@ -212,9 +212,11 @@ def test_a_session_by_a_provider_opens_its_own_tenant_and_nothing_else(acme, glo
 @pytest.mark.parametrize(
     "path",
     ["/account/password/change/", "/account/2fa/", "/account/2fa/totp/activate/", "/account/2fa/recovery-codes/",
-     "/account/2fa/recovery-codes/generate/", "/account/2fa/totp/deactivate/", "/account/reauthenticate/"],
+     "/account/2fa/recovery-codes/generate/", "/account/2fa/totp/deactivate/", "/account/reauthenticate/",
+     "/account/organisation/"],
 )  # fmt: skip
-def test_a_session_by_a_provider_manages_nothing_that_would_open_another_tenant(acme, acme_idp, idp, path):
+def test_a_session_by_a_provider_manages_nothing_that_would_open_another_tenant(settings, acme, acme_idp, idp, path):
+    settings.SIGN_UP_IS_OPEN = True
     client = Client()
     linked(client, acme_idp, idp, acme.editor)
     assert client.get(path).status_code == 404

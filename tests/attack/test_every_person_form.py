@@ -31,6 +31,7 @@ OWN = [
     ("account_again", {}, 302),
     ("account_start", {}, 302),
     ("account_address", {"email": "x@new.example"}, 302),
+    ("account_organisation", {"organisation": "x"}, 404),
     ("account_sessions", {"end": "others"}, 302),
     ("account_reauthenticate", {"password": PASSWORD}, 302),
     ("account_sso", {"email": "x@acme.example"}, 422),
@@ -122,6 +123,26 @@ def test_signing_up_makes_nobody_but_an_owner_of_their_own(settings, acme, globe
     assert (person.is_platform_admin, person.is_service, person.is_active) == (False, False, True)
     with as_system(tenant):
         assert Member.objects.values_list("user_id", "role").get() == (person.pk, "owner")
+        assert Subscription.objects.get().plan.key == FIRST_PLAN
+
+
+def test_a_further_organisation_makes_nobody_but_its_owner(settings, acme, globex):
+    settings.SIGN_UP_IS_OPEN = True
+    slug, door = f"y{acme.slug}", browser(acme.editor)
+    watch, sent = Watch(acme, globex), foreign(acme.editor, globex)
+    more = {
+        "is_platform_admin": "on",
+        "plan": "enterprise",
+        "trial": "9999",
+        "credential": "system",
+        "owner": str(globex.owner.user_id),
+    }
+    asked = {"organisation": "New Works", "slug": slug, "timezone": "UTC"}
+    assert door.post("/account/organisation/", sent | more | asked).status_code == 302
+    assert watch.news() == set()
+    [(tenant,)] = tenants(slug)
+    with as_system(tenant):
+        assert Member.objects.values_list("user_id", "role").get() == (acme.editor.user_id, "owner")
         assert Subscription.objects.get().plan.key == FIRST_PLAN
 
 

@@ -67,6 +67,24 @@ def test_a_stranger_begins_with_an_organisation(chromium, address, acme, setting
     sees(page.get_by_text("This link does not work any more"))
 
 
+@pytest.mark.parametrize(("width", "name"), [(360, "Second"), (1280, "Third")])
+def test_a_person_begins_a_further_organisation(chromium, address, acme, settings, width, name):
+    settings.SIGN_UP_IS_OPEN = True
+    page = sign_in(chromium, address, acme.editor, width)
+    page.locator("details.who summary").click()
+    press(page, page.get_by_role("link", name="New organisation"))
+    check(page)
+    press(page, page.get_by_role("button", name="Begin"))
+    sees(page.get_by_role("heading", name="There is a problem"))
+    check(page)
+    page.locator("[name=organisation]").press_sequentially(f"{name} {acme.slug}")
+    press(page, page.get_by_role("button", name="Begin"))
+    assert page.url == f"{address}/t/{name.lower()}-{acme.slug}/"
+    page.locator("details.who summary").click()
+    sees(page.locator(f"details.who a[href='{acme.url()}']"))
+    check(page)
+
+
 def test_a_person_takes_another_address(chromium, address, acme):
     page, new = sign_in(chromium, address, acme.editor, 360), f"other@n{acme.slug}.example"
     page.goto(f"{address}/account/sessions/")

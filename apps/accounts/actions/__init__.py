@@ -28,7 +28,7 @@ from .sessions import (
     signed_in,
     signed_out,
 )
-from .sign_ups import TRIAL, ask_for_sign_up, look_at_sign_up, mail_sign_up, sign_up
+from .sign_ups import TRIAL, ask_for_sign_up, begin_organisation, look_at_sign_up, mail_sign_up, sign_up
 from .signing import rotate_signing_key
 from .suspension import resume_tenant, suspend_tenant
 
@@ -41,6 +41,7 @@ __all__ = [
     "ask_for_address",
     "ask_for_reset",
     "ask_for_sign_up",
+    "begin_organisation",
     "change_address",
     "change_role",
     "change_service_account",

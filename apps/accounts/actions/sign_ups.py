@@ -11,7 +11,7 @@ from django.urls import reverse
 from apps.audit.actions import record
 from apps.comms.actions import queue_mail
 from apps.tenants.caller import called_for
-from apps.tenants.context import NOBODY, as_visitor, tenant_context
+from apps.tenants.context import NOBODY, as_visitor, current, tenant_context
 from apps.tenants.ids import new_id
 from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
 from apps.tenants.refusals import NotFound
@@ -67,6 +67,17 @@ def sign_up(word: str, *, name: str, password: str, organisation: str, slug: str
         slug=slug, name=organisation, timezone=timezone, owner=user, trial=TRIAL, credential="sign_up"
     )
     return user, tenant
+
+
+def begin_organisation(user: User, *, organisation: str, slug: str, timezone: str) -> Tenant:
+    """A further organisation of somebody who has an account: on trial as the first, and theirs.
+
+    Raises Refused for an address that is taken.
+    """
+    credential = current().credential
+    return create_tenant(
+        slug=slug, name=organisation, timezone=timezone, owner=user, trial=TRIAL, credential=credential
+    )
 
 
 def _mail(email: str, template: str, page: str, **place: str) -> None:
