@@ -16,6 +16,11 @@ ACTIONS = {
         _("A password was refused. The address tried is kept as an id that only our key gives."),
         ("account",),
     ),
+    "password.refused": Act(
+        _("Wrong password"),
+        _("Somebody tried to sign in as this person, and the password was wrong. It is told some moments later."),
+        sentence=_("Somebody tried a wrong password for {about}"),
+    ),
     "sign_up.asked": Act(
         _("Asked to sign up"),
         _("Somebody asked for a link to sign up. The address is kept as an id that only our key gives."),

@@ -34,6 +34,14 @@ def mail_sign_up(*, sealed: str) -> None:
 
 
 @task_apart(
+    name="accounts.tell_of_wrong_password", queue="accounts", retry=RetryStrategy(max_attempts=5, exponential_wait=3)
+)
+def tell_of_wrong_password(*, sealed: str) -> None:
+    """Tell the tenants of whoever has the address that somebody tried to sign in as them."""
+    identity.tell_of_wrong_password(sealed)
+
+
+@task_apart(
     name="accounts.mail_address_link", queue="accounts", retry=RetryStrategy(max_attempts=5, exponential_wait=3)
 )
 def mail_address_link(*, sealed: str) -> None:

@@ -113,7 +113,7 @@ def test_the_command_erases_a_person_and_verifying_says_where_it_is_attested(bro
 
 
 def test_what_somebody_tried_without_getting_in_is_erased_with_its_person(browse, acme):
-    email, place = acme.editor.email, "203.0.113.77"
+    email, place = acme.editor.email, "192.0.2.177"  # no other test comes from there
     for _number in range(7):
         Client(REMOTE_ADDR=place).post("/account/login/", {"login": email, "password": "wrong horse"})
     Client(REMOTE_ADDR=place).post("/account/password/reset/", {"email": email})

@@ -29,6 +29,7 @@ from tests.api.test_leaving import shut_out
 from tests.api.test_people import link_of
 from tests.api.test_second_factor import set_up
 from tests.cast import PASSWORD, acting_as, person
+from tests.database import run_apart
 from tests.forms import body, step
 
 LOGIN = "/account/login/"
@@ -60,6 +61,7 @@ def signed_in(member: Member) -> Client:
 def sign_in_and_out(acme: Any) -> None:
     ok(signed_in(acme.editor).post("/account/logout/"))
     Client().post(LOGIN, {"login": acme.editor.user.email, "password": "wrong horse"})
+    run_apart("accounts.tell_of_wrong_password")
     set_up(acme.viewer.user)
     asked = {"email": acme.editor.user.email, "password": PASSWORD, "tenant": acme.slug}
     pair = ok(Client().post("/api/v1/auth/token", asked, content_type="application/json")).json()
@@ -185,7 +187,10 @@ LOG, PAGE, JOB = "log_export", "session", "system"
 WORDS: dict[str, list[Told]] = {
     "sign-in": [Told("session.opened", "editor", PAGE, "user")],
     "sign-out": [Told("session.closed", "editor", PAGE, "user")],
-    "failed sign-ins": [Told("session.refused", "anonymous", "none", outcome="refused", platform=True)],
+    "failed sign-ins": [
+        Told("session.refused", "anonymous", "none", outcome="refused", platform=True),
+        Told("password.refused", "anonymous", "none", "user", outcome="refused"),
+    ],
     "tokens": [Told(f"token.{what}", "editor", about="token_family") for what in ("issued", "revoked")],
     "keys": [Told(f"api_key.{what}", "owner", about="api_key") for what in ("created", "revoked")],
     "MFA": [Told("factor.added", "viewer", PAGE, "user")],

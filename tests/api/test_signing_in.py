@@ -7,12 +7,14 @@ import logging
 import re
 
 import pytest
+from django.test import Client
 
-from apps.audit.models import Entry
+from apps.accounts import actions as people
+from apps.audit.models import Entry, PrivateValue
 from apps.comms.models import OutboxMessage
 from apps.tenants.context import as_system
 from apps.tenants.models import PLATFORM_TENANT_ID
-from tests.cast import PASSWORD
+from tests.cast import PASSWORD, acting_as, company
 from tests.database import run_apart
 
 LOGIN = "/account/login/"
@@ -50,6 +52,28 @@ def test_a_wrong_password_is_refused_keeps_the_address_and_is_logged(client_of, 
     assert b"wrong horse" not in answer.content
     assert acts(PLATFORM_TENANT_ID, "session.refused") == before + 1
     assert client_of.get(acme.url()).status_code == 302
+
+
+@pytest.mark.parametrize("door", ["page", "api"])
+def test_a_wrong_password_is_told_to_every_tenant_of_the_person_and_to_no_other(acme, globex, door):
+    other = company("initech")
+    with acting_as(globex.owner):
+        people.add_member(acme.editor.user, role="viewer", by=globex.owner)
+    for email in (acme.editor.user.email.upper(), f"nobody@{acme.slug}.example"):
+        sent = {"login": email, "email": email, "password": "wrong horse", "tenant": acme.slug}
+        if door == "page":
+            Client(REMOTE_ADDR="198.51.100.7").post(LOGIN, sent)
+        else:
+            sent.pop("login")
+            Client(REMOTE_ADDR="198.51.100.7").post("/api/v1/auth/token", sent, content_type="application/json")
+    assert acts(acme.id, "password.refused") == 0
+    run_apart("accounts.tell_of_wrong_password")
+    assert [acts(one.id, "password.refused") for one in (acme, globex, other)] == [1, 1, 0]
+    with as_system(acme.id):
+        told = Entry.objects.get(action="password.refused")
+        assert (told.actor_type, told.actor_id, told.target_id) == ("anonymous", None, acme.editor.user_id)
+        assert PrivateValue.objects.get(entry=told, name="address").value == "198.51.100.7"
+        assert "wrong horse" not in str(told.document)
 
 
 def test_an_unknown_address_is_refused_in_the_same_words(client_of, acme):

@@ -203,7 +203,7 @@ def test_the_facts_that_the_code_writes_are_those_of_the_catalogue():
 
 # What the log must tell of, whatever the product is changed into.
 MUST = {
-    "signing in and out": ("session.opened", "session.closed", "session.ended", "session.refused"),
+    "signing in and out": ("session.opened", "session.closed", "session.ended", "session.refused", "password.refused"),
     "passwords": ("password.reset_asked", "password.changed", "limit.passed"),
     "tokens": ("token.issued", "token.reused", "token.revoked"),
     "keys": ("api_key.created", "api_key.revoked", "signing_key.rotated", "log.key_rotated", "context.key_rotated"),

@@ -27,6 +27,7 @@ from .sessions import (
     sign_in_refused,
     signed_in,
     signed_out,
+    tell_of_wrong_password,
 )
 from .sign_ups import TRIAL, ask_for_sign_up, begin_organisation, look_at_sign_up, mail_sign_up, sign_up
 from .signing import rotate_signing_key
@@ -93,6 +94,7 @@ __all__ = [
     "tell_factor_removed",
     "tell_key_made",
     "tell_linked",
+    "tell_of_wrong_password",
     "ties_of",
     "withdraw_invitation",
 ]

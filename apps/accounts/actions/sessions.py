@@ -8,14 +8,17 @@ from django.db import transaction
 
 from apps.audit.actions import record
 from apps.tenants.caller import called_for
-from apps.tenants.context import TenantContext, as_visitor, current, tenant_context
+from apps.tenants.context import NOBODY, TenantContext, as_visitor, current, tenant_context
 from apps.tenants.models import PLATFORM_TENANT_ID
 
 from ..models import BrowserSession, Member, User
 from ..people import memberships
 from ..pseudonyms import account_of
 from ..sessions import public_name
+from .asked import opened, promise
 from .families import end_families
+
+PURPOSE = "sign-in that was refused"
 
 
 def signed_in(user: User, *, amr: str = "pwd", only: UUID | None = None) -> None:
@@ -84,10 +87,27 @@ def reset_asked(user: User) -> None:
 
 
 def sign_in_refused(email: str) -> None:
-    """Record a failed sign-in in the platform's log, by what stands for the address: who it was is not known."""
+    """Record a failed sign-in in the platform's log, by what stands for the address: who it was is not known.
+
+    Whether it is somebody's a job looks up, so that a refusal takes as long for everybody.
+    """
     account = account_of(email)
-    with as_visitor(PLATFORM_TENANT_ID), called_for(account), transaction.atomic():
-        record("session.refused", facts={"account": str(account)}, outcome="refused")
+    with as_visitor(PLATFORM_TENANT_ID), transaction.atomic():
+        with called_for(account):
+            record("session.refused", facts={"account": str(account)}, outcome="refused")
+        promise("accounts.tell_of_wrong_password", PURPOSE, email)
+
+
+def tell_of_wrong_password(sealed: str) -> None:
+    """Record a failed sign-in in the log of every tenant of whoever has the address; of nobody's, nowhere."""
+    with opened(PURPOSE, sealed) as asked:
+        with tenant_context(NOBODY):
+            user = User.objects.filter(email__iexact=asked["email"], is_service=False).first()
+        with transaction.atomic():
+            for member in memberships(user.pk) if user else ():
+                trying = TenantContext(tenant=member.tenant_id, request_id=current().request_id)
+                with tenant_context(trying), called_for(member.user_id):
+                    record("password.refused", member.user, outcome="refused")  # by nobody: whoever tried is not known
 
 
 def _everywhere(
