@@ -14,7 +14,7 @@ from apps.tenants.refusals import Problem
 
 from .doors import is_api
 
-PAGES = {400, 402, 403, 404, 409, 413, 429, 500, 503}
+PAGES = {400, 402, 403, 404, 405, 409, 413, 429, 500, 503}
 
 
 def problem_answer(request: HttpRequest, problem: Problem) -> HttpResponse:

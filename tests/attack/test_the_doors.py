@@ -94,3 +94,13 @@ def test_a_super_admin_opens_the_admin_and_sees_every_tenant(acme, globex, brows
     assert client.get("/admin/accounts/member/").status_code == 200
     assert client.get("/admin/audit/entry/").status_code == 200
     assert client.get("/admin/accounts/member/add/").status_code == 403
+
+
+def test_whoever_looks_where_only_a_button_sends_reads_a_page_of_ours(acme, browse):
+    door = browse(acme.owner)
+    for path in (acme.url("settings/ai/switch/"), "/account/password/reset/done/"):
+        answer = door.get(path) if path.startswith("/t/") else door.post(path)
+        assert answer.status_code == 405
+        assert answer["Allow"]
+        assert "There is nothing to see here" in answer.content.decode()
+        assert "To the start" in answer.content.decode()
