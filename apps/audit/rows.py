@@ -15,7 +15,7 @@ from apps.tenants.slots import slots
 from . import canonical, catalogue
 from .models import Entry, PrivateValue
 
-BEFORE = "before"
+BEFORE, MEMBER = "before", "member"
 ID_LENGTH = 36
 
 
@@ -74,7 +74,7 @@ def _row(entry: Entry, said: dict[str, Any] | None, names: dict[UUID, str], kept
     seal = next(iter(entry.seals.all()), None)  # type: ignore[attr-defined]
     seq, who = (seal.seq if seal else None), _who(entry, names, str((said or {}).get("credential")))
     if said is None:
-        return Row(entry, seq, who, _fallback(entry, who), readable=False)
+        return Row(entry, seq, who, _fallback(entry, who, _about(entry, names)), readable=False)
     facts = said.get("facts") or {}
     behalf = _named(said.get("on_behalf_of"), names)
     both = _("%(who)s for %(whom)s") % {"who": who, "whom": behalf} if behalf else who
@@ -83,7 +83,7 @@ def _row(entry: Entry, said: dict[str, Any] | None, names: dict[UUID, str], kept
         entry,
         seq,
         who,
-        sentence(entry, both, facts),
+        sentence(entry, both, facts, names),
         credential=str(said.get("credential") or ""),
         on_behalf_of=behalf,
         impersonator=_named(said.get("impersonator"), names),
@@ -95,18 +95,22 @@ def _row(entry: Entry, said: dict[str, Any] | None, names: dict[UUID, str], kept
     )
 
 
-def sentence(entry: Entry, who: str, facts: dict[str, Any]) -> str:
+def sentence(entry: Entry, who: str, facts: dict[str, Any], names: dict[UUID, str]) -> str:
     """What happened, as the act's own sentence where it has one that fits, else the act, its doer and its object."""
+    about = _about(entry, names)
     act = catalogue.find(entry.action)
     if act is None:
-        return _fallback(entry, who)
+        return _fallback(entry, who, about)
     fitting = (words for key, words in act.variants.items() if _fits(key, facts))
     words = str(next(fitting, act.sentence))
-    values = {name: _plain(value) for name, value in facts.items()} | {"who": who, "about": _about(entry)}
+    values = {name: _plain(value) for name, value in facts.items()} | {
+        "who": who,
+        "about": about or entry.target_type.replace("_", " "),
+    }
     try:
-        return words.format_map(values) if words else _fallback(entry, who)
+        return words.format_map(values) if words else _fallback(entry, who, about)
     except KeyError:  # an entry of a version that recorded less
-        return _fallback(entry, who)
+        return _fallback(entry, who, about)
 
 
 def changes(action: str, facts: dict[str, Any]) -> tuple[Change, ...]:
@@ -141,13 +145,14 @@ def _fits(key: str, facts: dict[str, Any]) -> bool:
     return str(facts.get(name)) == value
 
 
-def _fallback(entry: Entry, who: str) -> str:
-    about = f" · {entry.target_label}" if entry.target_label else ""
-    return f"{who}: {entry.title}{about}"
+def _fallback(entry: Entry, who: str, about: str) -> str:
+    return f"{who}: {entry.title} · {about}" if about else f"{who}: {entry.title}"
 
 
-def _about(entry: Entry) -> str:
-    return entry.target_label or entry.target_type.replace("_", " ")
+def _about(entry: Entry, names: dict[UUID, str]) -> str:
+    """The label that was recorded; of a member, whose name no entry keeps, the name of today; else nothing."""
+    person = entry.target_id if entry.target_type == MEMBER else None
+    return entry.target_label or (names.get(person, "") if person else "")
 
 
 def _who(entry: Entry, names: dict[UUID, str], credential: str) -> str:
@@ -169,6 +174,7 @@ def _named(one: Any, names: dict[UUID, str]) -> str:
 
 def _people(entries: Sequence[Entry], documents: dict[UUID, dict[str, Any] | None]) -> set[UUID]:
     found = {entry.actor_id for entry in entries if entry.actor_id}
+    found |= {entry.target_id for entry in entries if entry.target_id and entry.target_type == MEMBER}
     for said in documents.values():
         for name in ("on_behalf_of", "impersonator"):
             one = (said or {}).get(name)

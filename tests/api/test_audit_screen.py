@@ -57,6 +57,17 @@ def test_each_filter_finds_the_same_by_the_api_and_on_the_page(api, browse, acme
     assert len(listed(api, acme, target=thing.id, since="2020-01-01")) == 3
 
 
+def test_a_member_is_named_as_they_are_called_today_and_never_in_what_is_hashed(browse, acme):
+    with acting_as(acme.owner), transaction.atomic():
+        made = record("member.changed", acme.editor, facts={"role": "viewer", "before": "member"})
+        record("member.deactivated", acme.editor)
+    page = browse(acme.owner).get(acme.url(PAGE), {"type": "member"}).content.decode()
+    assert "changed the role of Editor from member to viewer" in page
+    assert " · Editor" in page
+    assert made.target_label == ""
+    assert b"Editor" not in bytes(made.body)
+
+
 @pytest.mark.parametrize("text", ["LATHE", "pr-2026-00012", "00012", "lathe a", "PR-2026-00012,"])
 def test_a_search_finds_whole_words_however_they_are_written(api, acme, thing, text):
     assert {row["target_id"] for row in listed(api, acme, text=text)} == {str(thing.id)}

@@ -189,7 +189,7 @@ WORDS: dict[str, list[Told]] = {
     "sign-out": [Told("session.closed", "editor", PAGE, "user")],
     "failed sign-ins": [
         Told("session.refused", "anonymous", "none", outcome="refused", platform=True),
-        Told("password.refused", "anonymous", "none", "user", outcome="refused"),
+        Told("password.refused", "anonymous", "none", "member", outcome="refused"),
     ],
     "tokens": [Told(f"token.{what}", "editor", about="token_family") for what in ("issued", "revoked")],
     "keys": [Told(f"api_key.{what}", "owner", about="api_key") for what in ("created", "revoked")],

@@ -71,7 +71,7 @@ def test_a_wrong_password_is_told_to_every_tenant_of_the_person_and_to_no_other(
     assert [acts(one.id, "password.refused") for one in (acme, globex, other)] == [1, 1, 0]
     with as_system(acme.id):
         told = Entry.objects.get(action="password.refused")
-        assert (told.actor_type, told.actor_id, told.target_id) == ("anonymous", None, acme.editor.user_id)
+        assert (told.actor_type, told.actor_id, told.target_id) == ("anonymous", None, acme.editor.pk)
         assert PrivateValue.objects.get(entry=told, name="address").value == "198.51.100.7"
         assert "wrong horse" not in str(told.document)
 

@@ -107,7 +107,7 @@ def tell_of_wrong_password(sealed: str) -> None:
             for member in memberships(user.pk) if user else ():
                 trying = TenantContext(tenant=member.tenant_id, request_id=current().request_id)
                 with tenant_context(trying), called_for(member.user_id):
-                    record("password.refused", member.user, outcome="refused")  # by nobody: whoever tried is not known
+                    record("password.refused", member, outcome="refused")  # by nobody: whoever tried is not known
 
 
 def _everywhere(
