@@ -67,7 +67,8 @@ class Gateway:
             except Problem as problem:
                 return problem_answer(request, problem)
             response = self.get_response(request)
-            if response.status_code == 405 and not response.content:  # Django's own has no word for whoever looks
+            if response.status_code == 405 and not response.content and not is_api(request.path_info):
+                # Django's own has no word for whoever looks.
                 allowed = [name.strip() for name in response["Allow"].split(",")]
                 response = problem_answer(request, MethodNotAllowed(allowed=allowed))
         if request.path_info.startswith("/admin/"):
