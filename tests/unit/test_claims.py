@@ -18,6 +18,7 @@ def test_a_live_claim_has_code_tests_and_a_probe(repository, claim):
     assert slots.probes.get(claim.probe) is not None
 
 
+@pytest.mark.every_tenant
 @pytest.mark.parametrize("claim", claims.live(), ids=lambda claim: claim.key)
 def test_a_live_claims_probe_does_not_find_it_broken(wall, claim):
     assert check(claim).finding.holds is not False
