@@ -66,11 +66,14 @@ def another(request: HttpRequest) -> HttpResponse:
     user: User = request.user  # type: ignore[assignment]
     asked = OrganisationInput(request.POST if request.method == "POST" else None)
     if asked.is_valid():
-        limits.spend(limits.ORGANISATIONS_OF_PERSON, str(user.pk), account=user.email)
-        limits.spend(limits.SIGN_UPS_IN_ALL, "", account=user.email)
+        counted = ((limits.ORGANISATIONS_OF_PERSON, str(user.pk)), (limits.SIGN_UPS_IN_ALL, ""))
+        for limit, subject in counted:
+            limits.spend(limit, subject, account=user.email)
         with refusal_on(asked):
             tenant = actions.begin_organisation(user, **asked.cleaned_data)
             return redirect(f"/t/{tenant.slug}/")
+        for limit, subject in counted:
+            limits.give_back(limit, subject)  # nothing was begun
     context = {"input": asked, "days": actions.TRIAL.days}
     return render(request, "account/organisation.html", context, status=422 if asked.errors else 200)
 

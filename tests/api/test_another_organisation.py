@@ -68,8 +68,9 @@ def test_nobody_is_let_in_without_a_session_or_where_it_is_closed(settings, acme
     assert tenants(slug) == []
 
 
-def test_a_fifth_a_day_is_the_last(acme, slug, monkeypatch):
+def test_so_many_a_day_are_enough_and_a_taken_address_counts_as_none(acme, slug, monkeypatch):
     monkeypatch.setattr(limits, "ORGANISATIONS_OF_PERSON", limits.Limit("organisation.account", 2, 86400))
     door = browser(acme.editor)
+    assert [door.post(ASK, typed(acme.slug)).status_code for _ in range(4)] == [422] * 4
     assert [door.post(ASK, typed(f"{slug}-{n}")).status_code for n in range(3)] == [302, 302, 429]
     assert browser(acme.viewer).post(ASK, typed(f"{slug}-4")).status_code == 302
