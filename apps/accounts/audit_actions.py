@@ -32,7 +32,11 @@ ACTIONS = {
     ),
     "address.changed": Act(
         _("Changed the e-mail address"),
-        _("The person opened the link at the new address; what was open elsewhere has ended. Addresses are not kept."),
+        _(
+            "The person opened the link at the new address; what was open elsewhere has ended. Addresses are not kept;"
+            " the platform's log keeps the ids of the one before that only our key gives."
+        ),
+        ("accounts",),
     ),
     "password.changed": Act(
         _("Changed the password"), _("The password is another one now, and what the old one had opened has ended.")

@@ -25,8 +25,10 @@ from apps.tenants.caller import Caller, called_by
 from apps.tenants.context import NOBODY, as_system, tenant_context
 from apps.tenants.models import PLATFORM_TENANT_ID
 from tests import database
+from tests.api.test_another_address import link_from
 from tests.api.test_signing_in import link_mailed_to
 from tests.cast import PASSWORD, acting_as
+from tests.clients import browser
 from tests.unit.test_the_verifier import verifier
 
 AGENT = "Inspector/9.1 (secret-laptop)"
@@ -131,6 +133,17 @@ def test_what_somebody_tried_without_getting_in_is_erased_with_its_person(browse
             found = private.examine()
             assert (found.lost, found.broken) == (lost if log == PLATFORM_TENANT_ID else 0, [])
             assert found.erased
+
+
+def test_what_was_tried_with_an_address_of_before_is_erased_too(acme):
+    before, place = acme.editor.email, "192.0.2.178"  # no other test comes from there
+    Client(REMOTE_ADDR=place).post("/account/login/", {"login": before, "password": "wrong horse"})
+    for number in (1, 2):
+        client = browser(acme.editor)
+        client.post(link_from(client, f"number{number}@n{acme.slug}.example"))
+    assert place in addresses(PLATFORM_TENANT_ID)
+    call_command("erase_person", f"number2@n{acme.slug}.example", stdout=StringIO())
+    assert place not in addresses(PLATFORM_TENANT_ID)
 
 
 def addresses(*logs):

@@ -74,6 +74,7 @@ def change_address(word: str, *, user: User, session: str) -> None:
     demands.check_new_address(user, email)
     tell_address_changed(user, row=new_id())
     with tenant_context(NOBODY):
+        before = User.objects.select_for_update().get(pk=user.pk).email
         try:
             with transaction.atomic():
                 User.objects.filter(pk=user.pk).update(email=email)
@@ -81,7 +82,7 @@ def change_address(word: str, *, user: User, session: str) -> None:
             raise Refused(_("Somebody signs in by this address already.")) from None
         EmailAddress.objects.filter(user=user).delete()
         EmailAddress.objects.create(user=user, email=email, primary=True, verified=True)
-    address_changed(user, but=session)
+    address_changed(user, before=before, but=session)
 
 
 def _for(user: User, value: str) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db import transaction
 
 from apps.audit import log_exports, private
 from apps.audit.actions import record
+from apps.audit.models import Entry
 from apps.tenants.context import NOBODY, as_system, current_tenant, tenant_context
 from apps.tenants.freshness import require_fresh
 from apps.tenants.models import PLATFORM_TENANT_ID
@@ -36,18 +39,27 @@ def erase_private_values(member: Member, *, by: Member | None) -> int:
 
 @transaction.atomic
 def erase_outside_tenants(user: User) -> int:
-    """Delete those that belong to no tenant: in the platform's log, of failed sign-ins too, and of tokens for no tenant.
+    """Delete those that belong to no tenant: in the platform's log, and of tokens for no tenant.
+
+    Failed sign-ins are found by the person's address, and by those that they had before.
 
     The person's browsers are signed out, since a session notes where it is used. For whoever runs the installation; an
     entry of the platform's log attests it. Returns how many.
     """
-    accounts, count = accounts_of(user.email), end_sessions(user.pk)
+    count = end_sessions(user.pk)
     with tenant_context(NOBODY):
         families = TokenFamily.objects.filter(user_id=user.pk, tenant=None).exclude(address=None, agent="")
         count += families.update(address=None, agent="")
     with as_system(PLATFORM_TENANT_ID):
         log_exports.drop_private()
+        accounts = {*accounts_of(user.email), *_accounts_before(user)}
         count += sum(private.erase(person) for person in (user.pk, *accounts))
         for account in accounts:
             record("privacy.erased", user, facts={"values": count, "person": str(user.pk), "account": str(account)})
     return count
+
+
+def _accounts_before(user: User) -> set[UUID]:
+    """What stands in the platform's log for the addresses that a person had before the one of today."""
+    rows = Entry.objects.filter(action="address.changed", target_id=user.pk)
+    return {UUID(account) for entry in rows for account in str(entry.facts.get("accounts", "")).split()}

@@ -13,7 +13,7 @@ from apps.tenants.models import PLATFORM_TENANT_ID
 
 from ..models import BrowserSession, Member, User
 from ..people import memberships
-from ..pseudonyms import account_of
+from ..pseudonyms import account_of, accounts_of
 from ..sessions import public_name
 from .asked import opened, promise
 from .families import end_families
@@ -48,10 +48,17 @@ def address_asked(user: User) -> None:
     _everywhere("address.asked", user)
 
 
-def address_changed(user: User, *, but: str) -> None:
-    """Record that a person's address is another one now, and end what is open for them but for this session."""
+def address_changed(user: User, *, before: str, but: str) -> None:
+    """Record that a person's address is another one now, and end what is open for them but for this session.
+
+    The platform's log keeps what stands there for the one before, by which an erasure finds what was tried with it.
+    """
     with transaction.atomic():
-        _everywhere("address.changed", user)
+        for member in memberships(user.pk):
+            with tenant_context(_of(user, member)):
+                record("address.changed", user)
+        with tenant_context(_of(user, None)):
+            record("address.changed", user, facts={"accounts": " ".join(map(str, accounts_of(before)))})
         end_families(user.pk)
         end_sessions(user.pk, but=but)
 
