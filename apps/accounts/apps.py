@@ -45,6 +45,7 @@ class AccountsConfig(AppConfig):
         slots.actors = people.actors
         slots.memberships = people.memberships_of
         slots.may_begin_another = people.may_begin_another
+        slots.is_limited = people.is_limited
         slots.owners = people.owners
         slots.tallies.add(Tally("accounts.members", "members", people.seats_taken))
         slots.tallies.add(Tally("accounts.invitations", "members", people.seats_kept))

@@ -57,8 +57,13 @@ def memberships_of(request: HttpRequest) -> list[Any]:
 
 def may_begin_another(request: HttpRequest) -> bool:
     """Whether the person who asks may begin a further organisation: signing up is open, and no tenant's provider let them in."""
+    return settings.SIGN_UP_IS_OPEN and isinstance(getattr(request, "user", None), User) and not is_limited(request)
+
+
+def is_limited(request: HttpRequest) -> bool:
+    """Whether a tenant's provider let the person in who asks: what concerns them in all tenants is not open to them."""
     user = getattr(request, "user", None)
-    return settings.SIGN_UP_IS_OPEN and isinstance(user, User) and limit(request, user) is None
+    return isinstance(user, User) and limit(request, user) is not None
 
 
 def memberships(user: UUID) -> list[Member]:

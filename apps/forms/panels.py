@@ -35,8 +35,8 @@ def fill_slots() -> None:
         NavigationItem("submissions", gettext_lazy("Submissions"), "forms:submissions", "files", order=40)
     )
     slots.settings_pages.add(SettingsPage("data", gettext_lazy("Data"), "data.export", "forms:data", 90, "database"))
-    slots.home_panels.add(HomePanel("tasks", "forms/panels/tasks.html", tasks_panel, order=10))
-    slots.home_panels.add(HomePanel("mine", "forms/panels/mine.html", mine_panel, order=20))
+    slots.home_panels.add(HomePanel("tasks", "forms/panels/tasks.html", tasks_panel, 10, "tasks.decide"))
+    slots.home_panels.add(HomePanel("mine", "forms/panels/mine.html", mine_panel, 20))
     for name, count in (("forms", counted.forms), ("submissions", counted.submissions), ("storage", counted.storage)):
         slots.tallies.add(Tally(f"forms.{name}", name, count))
     slots.probes.add(Probe("forms.private_files", private_files))

@@ -49,6 +49,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         ],
         "memberships": slots.memberships(request),
         "may_begin_another": slots.may_begin_another(request),
+        "is_limited": slots.is_limited(request),
         "banners": [{"text": text, "action": item.action} for item in slots.banners if (text := item.text(request))],
     }
 

@@ -49,12 +49,13 @@ class NavigationItem:
 
 @dataclass(frozen=True)
 class HomePanel:
-    """A panel of a tenant's home page."""
+    """A panel of a tenant's home page, for whoever holds the permission; empty: everybody."""
 
     key: str
     template: str
     context: Callable[[HttpRequest], Mapping[str, Any]]
     order: int = 100
+    permission: str = ""
 
 
 @dataclass(frozen=True)
@@ -352,6 +353,7 @@ class Slots:
     actors: Callable[[], list[tuple[UUID, str]]] = _no_people
     memberships: Callable[[HttpRequest], list[Any]] = _no_memberships
     may_begin_another: Callable[[HttpRequest], bool] = _not_here
+    is_limited: Callable[[HttpRequest], bool] = _not_here
     owners: Callable[[], list[Recipient]] = _nobody
     anchored: Callable[[], Sequence[Anchored]] = _no_anchors
     told_heads: Callable[[], Sequence[tuple[str, int, datetime]]] = _nothing_told

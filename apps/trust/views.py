@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from apps.accounts.people import memberships_of
 from apps.accounts.signing_keys import CACHED, key_set
 from apps.tenants import catalogue, clock
-from apps.tenants.context import NOBODY, require, tenant_context
+from apps.tenants.context import NOBODY, current, require, tenant_context
 from apps.tenants.pages import PageRequest, page
 from apps.tenants.slots import slots
 
@@ -119,5 +119,6 @@ def home(request: PageRequest, tenant: str) -> HttpResponse:
     panels = [
         render_to_string(panel.template, {**panel.context(request), "tenant": request.tenant}, request=request)
         for panel in slots.home_panels
+        if not panel.permission or current().allows(panel.permission)
     ]
     return page(request, "trust/home.html", {"panels": panels, "controls": controls()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -9,6 +10,7 @@ from django.test import Client
 
 from apps.accounts import actions as people
 from apps.accounts.models import Member, User
+from apps.accounts.rules import Role
 from apps.accounts.sso import actions
 from apps.accounts.sso.models import SsoConnection, SsoIdentity
 from apps.comms.models import OutboxMessage
@@ -221,6 +223,18 @@ def test_a_session_by_a_provider_manages_nothing_that_would_open_another_tenant(
     linked(client, acme_idp, idp, acme.editor)
     assert client.get(path).status_code == 404
     assert client.post(path, {"code": "1", "password1": "x", "password2": "x"}).status_code == 404
+
+
+@pytest.mark.parametrize("role", [Role.OWNER, Role.VIEWER])
+def test_a_session_by_a_provider_is_shown_no_link_that_it_cannot_open(settings, acme, acme_idp, idp, role):
+    settings.SIGN_UP_IS_OPEN = True
+    client = Client()
+    linked(client, acme_idp, idp, acme.owner if role == Role.OWNER else acme.viewer)
+    for page in (acme.url(), "/account/start/"):
+        links = set(re.findall(r'href="(/[^"#]*)"', client.get(page, follow=True).content.decode()))
+        assert acme.url() in links
+        for link in links:
+            assert client.get(link, follow=True).status_code == 200, link
 
 
 def test_a_session_by_a_provider_is_no_super_admins(acme, acme_idp, idp):
