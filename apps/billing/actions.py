@@ -137,9 +137,9 @@ def _take_over(found: Subscription, customer: str) -> str:
 
 def _apply(subscription: Subscription) -> None:
     """Write the effective limits where the triggers read them."""
-    for resource in Resource:
-        most = subscription.overrides.get(resource.value, subscription.plan.limit(resource))
-        if most is None:
-            Limit.objects.filter(resource=resource.value).delete()
-        else:
-            Limit.objects.update_or_create(resource=resource.value, defaults={"most": most})
+    said = {one: subscription.overrides.get(one.value, subscription.plan.limit(one)) for one in Resource}
+    limits = [Limit(resource=one.value, most=most) for one, most in said.items() if most is not None]
+    Limit.objects.exclude(resource__in=[limit.resource for limit in limits]).delete()
+    Limit.objects.bulk_create(
+        limits, update_conflicts=True, unique_fields=["tenant", "resource"], update_fields=["most"]
+    )
