@@ -11,13 +11,14 @@ class CommsConfig(AppConfig):
         from apps.tenants.slots import Dependency, slots
 
         from .actions import endpoints, inbox
-        from .audit_actions import ACTIONS, LOGGED
+        from .audit_actions import ACTIONS, LOGGED, SETTLED
         from .mail_server import check
         from .models import InboundEvent, WebhookSecret
         from .panels import fill_slots
 
         register(ACTIONS)
         slots.logged.fill(LOGGED)
+        slots.settled.fill(SETTLED)
         fill_slots()
         slots.sealed.add(tenant_fields("comms.webhook_secrets", WebhookSecret, "sealed", endpoints.PURPOSE))
         slots.sealed.add(global_fields("comms.inbound_webhooks", InboundEvent, "sealed", inbox.PURPOSE))

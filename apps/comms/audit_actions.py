@@ -3,18 +3,20 @@
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.catalogue import Act
-from apps.tenants.logged import Logged
+from apps.tenants.logged import Fact, Logged, Seen, Settled
 
+# Where something is sent: an address can hold a key, so that only its host stands in the log, and a hash of it all.
+TO = ("host", "url_sha256")
 ACTIONS = {
     "webhook.created": Act(
-        _("Added a webhook endpoint"), _("Events will be sent to an address of the tenant's own."), ("events",)
+        _("Added a webhook endpoint"), _("Events will be sent to an address of the tenant's own."), ("events", *TO)
     ),
     "webhook.changed": Act(
         _("Changed a webhook endpoint"),
         _("Its address, its events or its switch changed."),
-        ("fields", "events", "events_before", "off", "off_before"),
+        ("fields", "events", "events_before", "off", "off_before", *TO, "host_before", "url_sha256_before"),
     ),
-    "webhook.deleted": Act(_("Removed a webhook endpoint"), _("Nothing is sent there any more."), ("deliveries",)),
+    "webhook.deleted": Act(_("Removed a webhook endpoint"), _("Nothing is sent there any more."), ("deliveries", *TO)),
     "webhook.secret_rotated": Act(
         _("Replaced the secret of a webhook endpoint"),
         _("Messages are signed with a new secret; the old one signs beside it for a while."),
@@ -38,3 +40,14 @@ ACTIONS = {
 
 # What reconciliation expects of the rows of this room.
 LOGGED = (Logged("comms.WebhookEndpoint", ("webhook.created",), "webhook"),)
+
+# What the newest entry about a row leaves behind.
+SETTLED = (
+    Settled(
+        "comms.WebhookEndpoint.url",
+        "webhook",
+        dict.fromkeys(("webhook.created", "webhook.changed"), Fact("url_sha256")),
+        "url",
+        Seen.SHA256,
+    ),
+)

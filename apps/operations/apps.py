@@ -2,16 +2,18 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.catalogue import Act
-from apps.tenants.logged import Logged
+from apps.tenants.logged import Fact, Logged, Seen, Settled
 
+# Where something is sent: an address can hold a key, so that only its host stands in the log, and a hash of it all.
+TO = ("host", "url_sha256")
 ACTIONS = {
     "backup.made": Act(
         _("Took a backup"), _("Database and files were copied, with their hashes."), ("made_at", "files", "parts")
     ),
     "stream.added": Act(
-        _("Began to stream the audit log"), _("Entries are sent to an address of the tenant's own."), ("from",)
+        _("Began to stream the audit log"), _("Entries are sent to an address of the tenant's own."), ("from", *TO)
     ),
-    "stream.removed": Act(_("Removed a stream of the audit log"), _("Nothing more is sent there."), ("next",)),
+    "stream.removed": Act(_("Removed a stream of the audit log"), _("Nothing more is sent there."), ("next", *TO)),
     "stream.paused": Act(_("Paused a stream of the audit log"), _("Nothing is sent until it is resumed."), ("next",)),
     "stream.resumed": Act(_("Resumed a stream of the audit log"), _("It goes on where it was."), ("next",)),
     "stream.replayed": Act(
@@ -44,6 +46,9 @@ ACTIONS = {
 # What reconciliation expects of the rows of this room.
 LOGGED = (Logged("operations.Stream", ("stream.added",), "audit_stream"),)
 
+# What the newest entry about a row leaves behind.
+SETTLED = (Settled("operations.Stream.url", "audit_stream", {"stream.added": Fact("url_sha256")}, "url", Seen.SHA256),)
+
 
 class OperationsConfig(AppConfig):
     name = "apps.operations"
@@ -67,6 +72,7 @@ class OperationsConfig(AppConfig):
 
         register(ACTIONS)
         slots.logged.fill(LOGGED)
+        slots.settled.fill(SETTLED)
         for field in ("secret", "old_secret"):
             slots.sealed.add(tenant_fields(f"operations.stream_{field}s", Stream, field, PURPOSE))
         slots.heartbeats.add(Heartbeat("operations.streams", sending.beat))

@@ -8,6 +8,7 @@ verified against the name. Redirects are handed back and not followed; proxies o
 
 from __future__ import annotations
 
+import hashlib
 import json
 import queue
 import socket
@@ -183,6 +184,15 @@ class Egress:
 
     def _allows_loopback(self) -> bool:
         return bool(settings.EGRESS_LOOPBACK if self.loopback is None else self.loopback)
+
+
+def destination(url: str) -> dict[str, str]:
+    """What the log keeps of an address: its host, and the SHA-256 of the whole, since path and query can hold a key."""
+    try:
+        host = httpx.URL(url).netloc.decode("ascii")
+    except (httpx.InvalidURL, ValueError):  # somebody wrote it past `check_url`
+        host = ""
+    return {"host": host, "url_sha256": hashlib.sha256(url.encode()).hexdigest()}
 
 
 def port_of(target: httpx.URL) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 import pytest
@@ -93,7 +94,22 @@ def test_a_test_waits_once_and_stands_in_the_log(api, acme):
     with as_system(acme.id):
         acts = set(Entry.objects.values_list("action", flat=True))
         assert {"webhook.created", "webhook.tested", "webhook.resent"} <= acts
-        assert not Entry.objects.filter(body__contains=b"hooks.example").exists(), "what was typed stays out of the log"
+
+
+def test_the_log_tells_where_an_endpoint_went_before_and_goes_now_and_keeps_no_key_of_the_address(api, acme):
+    old, new = f"{URL}?key=s3cret", "https://other.example:8443/s3cret"
+    place, door = f"/api/v1/webhooks/{made(api, acme, url=old)['id']}", api.as_(acme.owner)
+    assert door.patch(place, {"description": "ERP"}).status_code == 200
+    assert door.patch(place, {"url": new}).status_code == 200
+    assert door.delete(place).status_code == 204
+    with as_system(acme.id):
+        rows = Entry.objects.filter(target_type="webhook").order_by("time", "id")
+        told = [{name: fact for name, fact in row.facts.items() if name.startswith(("host", "url"))} for row in rows]
+        assert not Entry.objects.filter(body__contains=b"s3cret").exists()
+    first = {"host": "hooks.example", "url_sha256": hashlib.sha256(old.encode()).hexdigest()}
+    second = {"host": "other.example:8443", "url_sha256": hashlib.sha256(new.encode()).hexdigest()}
+    moved = second | {f"{name}_before": was for name, was in first.items()}
+    assert told == [first, first, moved, second]
 
 
 def test_a_rivals_endpoints_and_deliveries_do_not_exist(api, browse, acme, globex):

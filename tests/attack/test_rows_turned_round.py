@@ -15,10 +15,12 @@ from apps.accounts.sso import actions as sso
 from apps.accounts.sso.models import SsoIdentity
 from apps.approvals import actions as approvals
 from apps.audit.reconcile import reconcile
+from apps.comms import actions as webhooks
 from apps.flags import actions as flags
 from apps.flags.models import Flag
 from apps.forms import actions as forms
 from apps.forms.models import Form, Grant
+from apps.operations.streams import actions as streams
 from apps.tenants import clock
 from apps.tenants.context import as_system, with_changes
 from apps.tenants.models import Tenant
@@ -53,6 +55,8 @@ TURNED = {
     "forms.Form.filling": "UPDATE forms_form SET filling = 'public' WHERE tenant_id = %(tenant)s",
     "approvals.Case.state": "UPDATE approvals_case SET state = 'approved' WHERE tenant_id = %(tenant)s",
     "approvals.Delegation.ended": "UPDATE approvals_delegation SET ended_at = NULL WHERE tenant_id = %(tenant)s",
+    "operations.Stream.url": "UPDATE operations_stream SET url = 'https://evil.example/in' WHERE tenant_id = %(tenant)s",
+    "comms.WebhookEndpoint.url": "UPDATE comms_webhookendpoint SET url = 'https://evil.example/in' WHERE tenant_id = %(tenant)s",
     "flags.FlagOverride.is_on": "UPDATE flags_flagoverride SET is_on = NOT is_on WHERE tenant_id = %(tenant)s",
 }  # fmt: skip
 
@@ -86,6 +90,7 @@ def settled(acme, api, settings):
         forms.revoke_access(Grant.objects.get(pk=grant.pk), by=acme.owner)
         stand_in(acme)
         switch()
+        sent_out(acme)
         single_sign_on(acme, found)
     visit(acme)
     return found | {"tenant": acme.id, "viewer": acme.viewer.pk, "gone": gone.pk}
@@ -96,6 +101,13 @@ def switch():
     flag = Flag.objects.filter(key="turned").first() or flags.create_flag(key="turned", description="A flag")
     for is_on in (True, False):
         flags.set_override(flag, is_on)
+
+
+def sent_out(acme):
+    """The log to a stream, and events to a webhook that moved once."""
+    streams.add_stream(url="https://siem.example/in?key=s3cret", by=acme.owner)
+    made, _secret = webhooks.create_endpoint(url="https://a.example/in", events=["submission.sent"], by=acme.owner)
+    webhooks.change_endpoint(made, url="https://b.example/in", by=acme.owner)
 
 
 def stand_in(acme):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import threading
 from datetime import timedelta
@@ -271,3 +272,14 @@ def test_a_stream_is_its_tenants_own_and_adding_one_needs_a_fresh_owner(acme, gl
     session.save()
     assert page.get(acme.url("settings/audit-log/streams/new/")).status_code == 302
     connections.close_all()
+
+
+def test_the_log_tells_where_it_is_sent_and_keeps_no_key_of_the_address(acme):
+    url = "https://siem.example:8443/in/s3cret"
+    stream, _secret = add(acme, url)
+    with acting_as(acme.owner):
+        actions.remove_stream(stream, by=acme.owner)
+        told = {entry.action: entry.facts for entry in Entry.objects.filter(target_id=stream.pk)}
+        assert not Entry.objects.filter(body__contains=b"s3cret").exists()
+    there = {"host": "siem.example:8443", "url_sha256": hashlib.sha256(url.encode()).hexdigest()}
+    assert told == {"stream.added": there | {"from": 0}, "stream.removed": there | {"next": 0}}

@@ -38,7 +38,7 @@ def create_endpoint(*, url: str, events: list[str], description: str = "", by: A
     _check_new(url)
     made = WebhookEndpoint.objects.create(url=url, events=sorted(set(events)), description=description)
     secret = _new_secret(made)
-    record("webhook.created", made, facts={"events": made.events})
+    record("webhook.created", made, facts=egress.destination(url) | {"events": made.events})
     return made, secret
 
 
@@ -52,16 +52,15 @@ def change_endpoint(endpoint: WebhookEndpoint, *, by: Any, **changes: Any) -> We
     if url != found.url:
         require_fresh("webhook.move")
         _check_new(url)
-    before = {"events_before": found.events, "off_before": found.off}
+    before = {"events_before": found.events, "off_before": found.off} | _moved(found.url, url)
     found.url, found.events = url, sorted(set(events))
     found.description = changes.get("description", found.description)
     if "is_active" in changes and changes["is_active"] != found.is_active:
         found.off = OffReason.ON if changes["is_active"] else OffReason.OWNER
         found.failing_since = None
     found.save()
-    record(
-        "webhook.changed", found, facts=before | {"fields": sorted(changes), "events": found.events, "off": found.off}
-    )
+    after = egress.destination(url) | {"events": found.events, "off": found.off}
+    record("webhook.changed", found, facts=before | after | {"fields": sorted(changes)})
     return found
 
 
@@ -69,7 +68,8 @@ def change_endpoint(endpoint: WebhookEndpoint, *, by: Any, **changes: Any) -> We
 def delete_endpoint(endpoint: WebhookEndpoint, *, by: Any) -> None:
     """Remove an endpoint with its secrets and its log; what waits for it is not sent any more."""
     require("settings.write")
-    record("webhook.deleted", endpoint, facts={"deliveries": endpoint.deliveries.count()})
+    facts = egress.destination(endpoint.url) | {"deliveries": endpoint.deliveries.count()}
+    record("webhook.deleted", endpoint, facts=facts)
     endpoint.delete()
 
 
@@ -123,6 +123,11 @@ def resend(delivery: WebhookDelivery, *, by: Any) -> WebhookDelivery:
     record("webhook.resent", found.endpoint, found, facts={"attempts": found.attempts})
     queue(found)
     return found
+
+
+def _moved(before: str, after: str) -> dict[str, str]:
+    """Where it went before, where that changes."""
+    return {} if before == after else {f"{name}_before": said for name, said in egress.destination(before).items()}
 
 
 def _check(url: str, events: Any) -> None:

@@ -40,7 +40,7 @@ def add_stream(*, url: str, by: Any, description: str = "", whole: bool = True) 
         raise Refused(_("There is a stream to this address already."), code="taken", field="url")
     secret, start = new_secret(), 0 if whole else sealed_size()
     made = Stream.objects.create(url=url, description=description, secret=seal(PURPOSE, secret), next_seq=start)
-    record("stream.added", made, facts={"from": start})
+    record("stream.added", made, facts=egress.destination(url) | {"from": start})
     return made, secret
 
 
@@ -49,7 +49,7 @@ def remove_stream(stream: Stream, *, by: Any) -> None:
     """Nothing is sent there any more; its secret goes with it."""
     _may_write()
     found = _locked(stream)
-    record("stream.removed", found, facts={"next": found.next_seq})
+    record("stream.removed", found, facts=egress.destination(found.url) | {"next": found.next_seq})
     found.delete()
 
 
