@@ -84,7 +84,7 @@ class EntryViewSet(ReadOnlyTenantViewSet[Entry]):
         """Entries that the filters name; dates are days in the tenant's time zone."""
         seal(current_tenant())
         answer = super().list(request, *args, **kwargs)
-        viewed(request.query_params.dict(), door="api")
+        viewed(self._asked().asked, door="api")
         return answer
 
     def retrieve(self, request: Any, *args: Any, **kwargs: Any) -> Response:
@@ -100,10 +100,13 @@ class EntryViewSet(ReadOnlyTenantViewSet[Entry]):
     def rows(self) -> Any:
         if self.action != "list":
             return Entry.objects.kept().prefetch_related("seals")
-        asked = EntryFilter(self.request.query_params, zone=ZoneInfo(self.request.tenant.timezone))
+        asked = self._asked()
         if not asked.is_valid():
             raise Invalid({place: [str(text) for text in texts] for place, texts in asked.errors.items()})
         return asked
+
+    def _asked(self) -> EntryFilter:
+        return EntryFilter(self.request.query_params, zone=ZoneInfo(self.request.tenant.timezone))
 
 
 class UntoldSerializer(serializers.Serializer[Any]):

@@ -21,12 +21,12 @@ ACTIONS = {
     ),
     "audit.exported": Act(
         _("Exported the audit log"),
-        _("Somebody took a copy of the log or of a part of it, with its proofs."),
+        _("Somebody took a copy of the log or of what these filters name, with its proofs; typed words stand as true."),
         ("filters", "whole", "format", "private"),
     ),
     "log_export.asked": Act(
         _("Asked for an export of the audit log"),
-        _("A job will write what these filters name into a file."),
+        _("A job will write what these filters name into a file; typed words stand as true."),
         ("filters", "format", "private"),
     ),
     "log_export.made": Act(

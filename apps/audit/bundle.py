@@ -28,6 +28,7 @@ from .models import Checkpoint, Entry, EntryQuerySet, PrivateValue, Receipt
 from .proofs import fresh_checkpoint, witnessed
 from .pruning import first_kept, recorded
 from .statements import text_of
+from .viewing import as_told
 
 FORMAT = "orkestra-audit-bundle/1"
 BATCH = 2000
@@ -98,7 +99,7 @@ def export(rows: EntryQuerySet, filters: dict[str, Any], *, private: bool = Fals
         refuse_support()
         require_fresh("log_export.private")
     with transaction.atomic():
-        record("audit.exported", facts={"filters": sorted(filters), "whole": not filters, "private": private})
+        record("audit.exported", facts={"filters": as_told(filters), "whole": not filters, "private": private})
     return Bundle(rows, fresh_checkpoint(), filters, private)
 
 
@@ -229,5 +230,5 @@ def _private(bundle: Bundle) -> Iterator[bytes]:
 
 
 def bundle_of(entry: Entry) -> Bundle:
-    """A bundle with a single entry, which the viewer has before their eyes already. Raises Conflict as `export` does."""
+    """A bundle with a single entry: a look, no export. Raises Conflict as `export` does."""
     return Bundle(Entry.objects.filter(pk=entry.pk), fresh_checkpoint(), {"entry": str(entry.pk)})

@@ -73,6 +73,9 @@ def listed() -> list[Named]:
 
 
 def kinds() -> list[str]:
-    """What an entry may be about, as the models say: form, submission, member and so on."""
+    """What an entry may be about, as the models say: form, submission, member and so on.
+
+    No model stands for the installation, nor for what an address is called that nobody has.
+    """
     named = {getattr(model, "audit_type", "") for model in apps.get_models()}
-    return sorted((named | {"installation"}) - {""})
+    return sorted((named | {"installation", "account"}) - {""})

@@ -42,6 +42,7 @@ from .models import Entry, EntryQuerySet, LogExport
 from .proofs import fresh_checkpoint
 from .saved import worded
 from .sealer import seal
+from .viewing import as_told
 
 log = structlog.get_logger(__name__)
 KEPT = timedelta(days=7)
@@ -79,7 +80,7 @@ def ask(asked: EntryFilter, format_: str, *, by: UUID) -> LogExport:
     made = LogExport.objects.create(
         requested_by=by, query=urlencode(asked.asked), format=format_, expires_at=clock.now() + kept
     )
-    facts = {"filters": sorted(asked.asked), "format": format_, "private": format_ == PRIVATE}
+    facts = {"filters": as_told(asked.asked), "format": format_, "private": format_ == PRIVATE}
     record("log_export.asked", made, facts=facts)
     defer("audit.make_log_export", export_id=str(made.pk))
     defer("audit.drop_log_export", after_seconds=int(kept.total_seconds()), export_id=str(made.pk))
@@ -114,14 +115,14 @@ def make(pk: UUID) -> None:
 
 
 def drop(pk: UUID) -> None:
-    """Delete the file when its time is over; the row stays and says that there was one."""
+    """Delete the file when its time is over; the row stays and says that there was one, but not what was typed for it."""
     with transaction.atomic():
         rows = LogExport.objects.select_for_update().filter(pk=pk)
         found = rows.exclude(state=LogExport.State.DROPPED).first()
         if found is None:
             return
         path_of(found).unlink(missing_ok=True)
-        found.state = LogExport.State.DROPPED
+        found.state, found.query = LogExport.State.DROPPED, ""
         found.save()
         record("log_export.dropped", found)
 

@@ -22,6 +22,7 @@ from . import proofs, receipts
 from .bundle import Bundle, export, stream
 from .filters import NAMES, EntryFilter
 from .models import Entry, Receipt
+from .viewing import viewed
 
 CONFLICT = OpenApiResponse(description="The log is empty, damaged, or does not continue what was signed before.")
 HASHES = serializers.ListField(child=serializers.CharField(), help_text="base64 of 32 bytes each")
@@ -112,8 +113,11 @@ class ProofView(APIView):
         responses={200: InclusionSerializer, 409: CONFLICT},
     )
     def get(self, request: ApiRequest) -> Response:
-        """That one entry is in the signed log: its bytes, its place, the audit path and the checkpoint."""
-        return Response(proofs.inclusion(_uuid(request.query_params.get("entry", ""))).as_json())
+        """That one entry is in the signed log: its bytes, its place, the audit path and the checkpoint; a look, as the log records it."""
+        entry = _uuid(request.query_params.get("entry", ""))
+        proof = proofs.inclusion(entry).as_json()
+        viewed({"entry": entry}, door="proof")
+        return Response(proof)
 
 
 class ConsistencyView(APIView):

@@ -24,8 +24,7 @@ TYPED = frozenset({"text", "q"})
 def viewed(query: Mapping[str, Any], *, door: str) -> None:
     """Record that whoever acts reads the entries that these filters name; the same look within a minute is one entry.
 
-    Filters stand in it by id and date; what was typed stands there only as `true`. Of two looks at the very same moment
-    both may be recorded.
+    Of two looks at the very same moment both may be recorded.
     """
     asked = {
         key: str(query[key])[:100] for key in sorted(query) if query[key] and key.isascii() and key not in POSITION
@@ -33,9 +32,13 @@ def viewed(query: Mapping[str, Any], *, door: str) -> None:
     look = hashlib.sha256(canonical.encode({"door": door, "filters": asked})).hexdigest()[:16]
     if _was_recorded(look):
         return
-    filters = {key: True if key in TYPED else value for key, value in asked.items()}
     with transaction.atomic():
-        record("audit.viewed", facts={"look": look, "filters": filters, "door": door})
+        record("audit.viewed", facts={"look": look, "filters": as_told(asked), "door": door})
+
+
+def as_told(filters: Mapping[str, str]) -> dict[str, str | bool]:
+    """Filters as the log keeps them for ever: by id and date; what was typed, such as somebody's name, only as `true`."""
+    return {key: True if key in TYPED else value for key, value in filters.items()}
 
 
 def _was_recorded(look: str) -> bool:

@@ -67,8 +67,9 @@ def export(request: PageRequest, tenant: str) -> HttpResponseBase:
 def proof(request: PageRequest, tenant: str, pk: UUID) -> HttpResponseBase:
     """One entry with its proof, as a ZIP that anybody can verify."""
     require("audit.read")
-    entry = get_object_or_404(Entry.objects.kept(), pk=pk)
-    return bundle_answer(bundle_of(entry))
+    bundle = bundle_of(get_object_or_404(Entry.objects.kept(), pk=pk))
+    viewed({"entry": pk}, door="proof")
+    return bundle_answer(bundle)
 
 
 def receipt(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:

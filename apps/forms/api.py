@@ -20,6 +20,7 @@ from apps.approvals import actions as approvals
 from apps.approvals.models import Assignment, AssignmentState
 from apps.audit.api import EntrySerializer, NewestFirst
 from apps.audit.models import Entry
+from apps.audit.viewing import viewed
 from apps.tenants.api import UUID_PATTERN, ApiRequest, CursorPagination, ReadOnlyTenantViewSet, TenantViewSet
 
 from . import actions
@@ -147,8 +148,9 @@ class FormViewSet(TenantViewSet[Form]):
         """What was done to this form, newest first."""
         form = self.get_object()
         demand_trail(form, self.request.member)
-        rows = Entry.objects.about(form)
-        return self._page(rows, EntrySerializer, NewestFirst())
+        answer = self._page(Entry.objects.about(form), EntrySerializer, NewestFirst())
+        viewed({"target": form.pk}, door="trail")
+        return answer
 
     @extend_schema(methods=["get"], responses=SubmissionSerializer(many=True))
     @extend_schema(methods=["post"], request=SubmissionInputSerializer, responses={201: SubmissionSerializer})

@@ -30,6 +30,14 @@ ACTIONS = {
     "backup.restored": Act(
         _("Restored a backup"), _("The installation is what a backup was."), ("made_at", "files", "parts")
     ),
+    "outbox.released": Act(
+        _("Let out what waited after a restore"),
+        _("Mails, webhooks and streams that a restore had held go on, in every tenant."),
+        ("mails", "webhooks", "inbound", "streams"),
+    ),
+    "stream.released": Act(
+        _("Let a stream go on after a restore"), _("The operator ended the hold that a restore puts on it."), ("next",)
+    ),
     "context.key_rotated": Act(
         _("Made a new key for the signed context"),
         _("The database takes another key for the signed context."),

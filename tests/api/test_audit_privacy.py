@@ -11,7 +11,7 @@ import zipfile
 from io import StringIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 from django.test import Client
 
@@ -23,6 +23,7 @@ from apps.audit.sealer import seal
 from apps.audit.verify import verify
 from apps.tenants.caller import Caller, called_by
 from apps.tenants.context import NOBODY, as_system, tenant_context
+from apps.tenants.ids import new_id
 from apps.tenants.models import PLATFORM_TENANT_ID
 from tests import database
 from tests.api.test_another_address import link_from
@@ -146,6 +147,28 @@ def test_what_was_tried_with_an_address_of_before_is_erased_too(acme):
     assert place not in addresses(PLATFORM_TENANT_ID)
 
 
+def test_what_was_tried_with_an_address_that_nobody_has_is_erased_too_and_attested():
+    email, other, place = f"{new_id().hex}@nobody.example", f"{new_id().hex}@nobody.example", "192.0.2.179"
+    for tried in (email, other):
+        client = Client(REMOTE_ADDR=place, HTTP_USER_AGENT=AGENT)
+        client.post("/account/login/", {"login": tried, "password": "wrong horse"})
+    assert addresses(PLATFORM_TENANT_ID).count(place) == 2
+    with as_system(PLATFORM_TENANT_ID):
+        lost = private.examine().lost
+    said = StringIO()
+    call_command("erase_person", email.upper(), stdout=said)
+    assert "2 values erased" in said.getvalue()
+    assert addresses(PLATFORM_TENANT_ID).count(place) == 1
+    seal(PLATFORM_TENANT_ID)
+    with as_system(PLATFORM_TENANT_ID):
+        found = private.examine()
+        assert (found.lost, found.broken) == (lost, [])
+    with pytest.raises(CommandError, match="Nothing is kept"):
+        call_command("erase_person", email, stdout=StringIO())
+    with pytest.raises(CommandError, match="Nobody"):
+        call_command("erase_person", other, tenant="acme", stdout=StringIO())
+
+
 def addresses(*logs):
     """Every address that is kept beside these logs."""
     with database.superuser() as admin:
@@ -242,7 +265,7 @@ def test_owners_take_private_values_out_by_a_job_and_an_erasure_deletes_what_wai
             assert json.loads(bundle.read("manifest.json"))["kind"] == word
     with as_system(acme.id):
         told = {entry.action: entry.facts for entry in Entry.objects.filter(target_id=found.pk)}
-    assert told["log_export.asked"] == {"filters": ["action"], "format": "zip", "private": True}
+    assert told["log_export.asked"] == {"filters": {"action": "tenant.changed"}, "format": "zip", "private": True}
     assert {"log_export.made", "log_export.downloaded"} <= set(told)
     session = page.session
     session["account_authentication_methods"] = [{"method": "password", "at": time.time() - 3600}]

@@ -10,6 +10,7 @@ from apps.audit.catalogue import listed
 from apps.audit.models import Entry
 from tests.api.test_second_factor import set_up
 from tests.cast import acting_as
+from tests.forms import published, step
 
 
 def looks(company, member=None):
@@ -67,6 +68,28 @@ def test_one_entry_by_its_id_is_a_look_too(api, acme):
         first = Entry.objects.first()
     assert api.as_(acme.owner).get(f"/api/v1/audit/entries/{first.pk}").status_code == 200
     assert looks(acme)[0]["filters"] == {"entry": str(first.pk)}
+
+
+def test_a_proof_brings_its_entry_and_is_a_look_by_api_and_by_page(api, browse, acme):
+    with acting_as(acme.owner):
+        first, second = (str(entry.pk) for entry in Entry.objects.order_by("time")[:2])
+    assert api.as_(acme.owner).get("/api/v1/audit/proof", {"entry": first}).status_code == 200
+    assert browse(acme.owner).get(acme.url(f"settings/audit-log/{second}/proof/")).status_code == 200
+    assert api.as_(acme.owner).get("/api/v1/audit/proof", {"entry": str(acme.id)}).status_code == 404
+    assert [look["filters"] for look in looks(acme)] == [{"entry": first}, {"entry": second}]
+
+
+def test_what_was_done_to_a_form_is_a_look_by_the_api_as_by_the_page(api, acme):
+    form = published(api, acme.owner, step("review", acme.reviewer))
+    assert api.as_(acme.owner).get(f"/api/v1/forms/{form}/audit").status_code == 200
+    assert api.as_(acme.editor).get(f"/api/v1/forms/{form}/audit").status_code == 403
+    assert [look["filters"] for look in looks(acme)] == [{"target": form}]
+    assert looks(acme, acme.editor) == []
+
+
+def test_no_other_words_of_an_address_than_those_of_filters_are_kept_as_a_look(api, acme):
+    api.as_(acme.owner).get("/api/v1/audit/entries", {"name": "Katarzyna", "outcome": "done"})
+    assert [look["filters"] for look in looks(acme)] == [{"outcome": "done"}]
 
 
 def test_whoever_may_not_read_leaves_no_look(api, acme):

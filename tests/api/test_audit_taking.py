@@ -93,6 +93,27 @@ def test_an_export_is_exactly_what_is_filtered_and_no_cell_is_a_formula(browse, 
     assert browse(acme.editor).post(acme.url(f"{LOG}exports/"), {"format": "csv"}).status_code == 403
 
 
+def told(company, action):
+    with as_system(company.id):
+        return Entry.objects.filter(action=action).latest("time")
+
+
+def test_the_log_tells_which_entries_were_taken_and_not_what_was_typed(api, browse, acme):
+    query = f"?actor={acme.editor.pk}&since=2026-01-02&text=Katarzyna"
+    names = {"actor": str(acme.editor.pk), "since": "2026-01-02", "text": True}
+    found = export(browse(acme.owner), acme, query)
+    assert told(acme, "log_export.asked").facts["filters"] == names
+    assert api.as_(acme.owner).get(f"/api/v1/audit/export{query}").status_code == 200
+    assert told(acme, "audit.exported").facts["filters"] == names
+    with as_system(acme.id):
+        assert not Entry.objects.filter(body__contains=b"Katarzyna").exists()
+        log_exports.drop(found.pk)
+        assert LogExport.objects.get(pk=found.pk).query == ""
+    page = browse(acme.owner).get(acme.url(f"{LOG}exports/")).content.decode()
+    assert "Katarzyna" not in page
+    assert "everything" not in page.partition('id="exports"')[2]
+
+
 def test_an_export_says_how_far_it_is_when_it_failed_and_when_it_was_changed(browse, acme, monkeypatch):
     browser, seen = browse(acme.owner), []
     really = log_exports._lines

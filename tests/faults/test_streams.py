@@ -7,9 +7,11 @@ import hashlib
 import json
 import threading
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connections, transaction
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -23,6 +25,7 @@ from apps.operations.streams import actions, rules, sending
 from apps.operations.streams.models import Health, Stream
 from apps.tenants import clock, egress, measures
 from apps.tenants.context import TenantContext, as_system, tenant_context, with_changes
+from apps.tenants.models import PLATFORM_TENANT_ID
 from tests import database
 from tests.cast import acting_as
 from tests.faults.test_mail import jobs
@@ -272,6 +275,24 @@ def test_a_stream_is_its_tenants_own_and_adding_one_needs_a_fresh_owner(acme, gl
     session.save()
     assert page.get(acme.url("settings/audit-log/streams/new/")).status_code == 302
     connections.close_all()
+
+
+def test_what_a_restore_holds_is_released_with_an_entry_in_each_log_concerned(acme, globex):
+    held, _secret = add(acme, "https://siem.example/in")
+    add(globex, "https://siem.example/in")
+    with as_system(acme.id):
+        Stream.objects.update(is_held=True)
+    call_command("release_outbox", stdout=StringIO())
+    with as_system(acme.id):
+        assert not Stream.objects.get(pk=held.pk).is_held
+        released = Entry.objects.get(action="stream.released")
+        assert (released.actor_type, released.target_id, released.facts) == ("system", held.pk, {"next": 0})
+    with as_system(globex.id):
+        assert not Entry.objects.filter(action="stream.released").exists()
+    with as_system(PLATFORM_TENANT_ID):
+        whole = Entry.objects.filter(action="outbox.released").latest("time")
+        assert whole.facts["streams"] >= 1
+        assert set(whole.facts) == {"mails", "webhooks", "inbound", "streams"}
 
 
 def test_the_log_tells_where_it_is_sent_and_keeps_no_key_of_the_address(acme):

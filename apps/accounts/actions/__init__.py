@@ -16,7 +16,7 @@ from .people import (
     join_team,
     require_factor,
 )
-from .privacy import erase_outside_tenants, erase_private_values
+from .privacy import erase_outside_tenants, erase_private_values, erase_tried
 from .resets import ask_for_reset, lock_for_reset, mail_reset_link
 from .service_accounts import change_service_account, create_service_account
 from .sessions import (
@@ -60,6 +60,7 @@ __all__ = [
     "end_sessions",
     "erase_outside_tenants",
     "erase_private_values",
+    "erase_tried",
     "factor_changed",
     "factor_refused",
     "find_api_key",

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.audit import log_exports, private
-from apps.audit.actions import record
+from apps.audit.actions import Target, record
 from apps.audit.models import Entry
 from apps.tenants.context import NOBODY, as_system, current_tenant, tenant_context
 from apps.tenants.freshness import require_fresh
@@ -56,6 +56,23 @@ def erase_outside_tenants(user: User) -> int:
         count += sum(private.erase(person) for person in (user.pk, *accounts))
         for account in accounts:
             record("privacy.erased", user, facts={"values": count, "person": str(user.pk), "account": str(account)})
+    return count
+
+
+@transaction.atomic
+def erase_tried(email: str) -> int:
+    """Delete the addresses and agents of failed sign-ins with an address that nobody has; an entry attests it for each.
+
+    For whoever runs the installation. Returns how many.
+    """
+    count = 0
+    with as_system(PLATFORM_TENANT_ID):
+        log_exports.drop_private()
+        for account in accounts_of(email):
+            if gone := private.erase(account):
+                facts = {"values": gone, "account": str(account)}
+                record("privacy.erased", Target("account", account), facts=facts)
+                count += gone
     return count
 
 

@@ -77,6 +77,17 @@ def resume(stream: Stream, *, by: Any) -> Stream:
 
 
 @transaction.atomic
+def release_held() -> int:
+    """End the hold that a restore puts on the streams of the tenant in force, for the operator; returns how many."""
+    held = list(Stream.objects.select_for_update().filter(is_held=True))
+    for stream in held:
+        stream.is_held = False
+        stream.save()
+        record("stream.released", stream, facts={"next": stream.next_seq})
+    return len(held)
+
+
+@transaction.atomic
 def replay(stream: Stream, *, since: int, by: Any) -> Stream:
     """Send everything from this place of the log on, again. Raises Invalid for a place that is not there."""
     _may_write()

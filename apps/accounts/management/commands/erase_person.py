@@ -15,6 +15,7 @@ class Command(BaseCommand):
     help = (
         "Erase the addresses and browsers that a person came with, in one tenant or everywhere: in every tenant of theirs "
         "and in the platform's own log, failed sign-ins with their address among them. Everywhere signs them out, too. "
+        "Of an address that nobody has, what failed sign-ins with it left is erased. "
         "What they did stays in the audit logs, whose chains hold as before; an entry of each attests the erasure."
     )
 
@@ -27,11 +28,18 @@ class Command(BaseCommand):
             rows = Member.objects.select_related("tenant", "user").filter(user__email__iexact=options["email"])
             members = list(rows.filter(tenant__slug=options["tenant"]) if options["tenant"] else rows)
         user = User.objects.filter(email__iexact=options["email"]).first()
-        if user is None or (options["tenant"] and not members):
+        if options["tenant"] and not members:
             raise CommandError("Nobody has this address.")
+        if user is None:
+            return self._tried(options["email"])
         for member in members:
             with as_system(member.tenant.pk):
                 count = actions.erase_private_values(member, by=None)
             self.stdout.write(f"{member.tenant.slug}: {count} values erased.")
         if not options["tenant"]:
             self.stdout.write(f"outside of tenants: {actions.erase_outside_tenants(user)} values erased.")
+
+    def _tried(self, email: str) -> None:
+        if not (count := actions.erase_tried(email)):
+            raise CommandError("Nobody has this address. Nothing is kept of what was tried with it.")
+        self.stdout.write(f"Nobody has this address; of what was tried with it {count} values erased.")

@@ -7,12 +7,13 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
+from apps.audit.actions import record
 from apps.comms.actions import requeue_inbound, requeue_webhooks
 from apps.comms.models import OutboxMessage, OutboxState
-from apps.operations.streams.models import Stream
+from apps.operations.streams.actions import release_held
 from apps.tenants.context import TenantContext, as_system, tenant_context
 from apps.tenants.jobs import defer
-from apps.tenants.models import Tenant
+from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
 
 
 class Command(BaseCommand):
@@ -31,8 +32,11 @@ class Command(BaseCommand):
                     defer("comms.send_mail", queue="mail", message_id=str(pk))
                     count += 1
                 webhooks += requeue_webhooks()
-                streams += Stream.objects.filter(is_held=True).update(is_held=False)
+                streams += release_held()
         inbound = requeue_inbound()
+        with as_system(PLATFORM_TENANT_ID), transaction.atomic():
+            counts = {"mails": count, "webhooks": webhooks, "inbound": inbound, "streams": streams}
+            record("outbox.released", facts=counts)
         self.stdout.write(
             f"{count} mails are on their way, {webhooks} webhooks too; {inbound} that came in are looked at;"
             f" {streams} streams of audit logs go on."
