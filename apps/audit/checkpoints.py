@@ -5,6 +5,7 @@ Runs as the sealer, after sealing. Each checkpoint of a tenant is a leaf of the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from apps.tenants.context import TenantContext, as_system, tenant_context
 from apps.tenants.ids import new_id
 from apps.tenants.models import PLATFORM_TENANT_ID
 from apps.tenants.security_events import Kind, security_event
-from apps.tenants.slots import slots
+from apps.tenants.slots import Anchored, slots
 
 from . import keys, note, sealer, storage, tree
 from .models import Checkpoint, Incarnation, InstanceLeaf, Log
@@ -66,7 +67,7 @@ def checkpoint(tenant: UUID) -> Checkpoint | None:
     """
     with tenant_context(TenantContext.system(tenant)):
         try:
-            return _checkpoint(tenant)
+            return _checkpoint(tenant, outside())
         except (NotSigned, storage.MissingHash) as fault:
             security_event(Kind.CHAIN_BROKEN, tenant=str(tenant), reason=str(fault))
             raise NotSigned(str(fault)) from None
@@ -89,6 +90,7 @@ def checkpoint_all() -> int:
 
 def checkpoint_instance() -> Checkpoint | None:
     """The signed head of the instance log; a new one where it has grown. Raises NotSigned."""
+    anchors = outside()
     with (
         as_system(PLATFORM_TENANT_ID),
         transaction.atomic(using=ALIAS),
@@ -97,7 +99,7 @@ def checkpoint_instance() -> Checkpoint | None:
         cursor.execute(LOCK_INSTANCE)
         size = _instance_size(cursor)
         number = incarnation()
-        refuse_when_behind(size, number)
+        refuse_when_behind(size, number, anchors)
         origin = keys.origin_of(None, number)
         newest = newest_checkpoint(Log.INSTANCE, ALIAS)
         if size == 0 or (newest and newest.size == size and newest.origin == origin):
@@ -118,9 +120,24 @@ def newest_checkpoint(log: Log = Log.ENTRIES, alias: str | None = None) -> Check
     return Checkpoint.objects.db_manager(alias).filter(log=log).order_by("-size", "-made_at").first()
 
 
-def refuse_when_behind(size: int, number: int) -> None:
-    """Raise NotSigned when the instance log is not what an anchor outside the database says it was."""
-    for anchor in slots.anchored():
+def outside() -> Sequence[Anchored] | NotSigned:
+    """What is kept outside the database, or why that is not known. To be asked before any lock: it may ask a network.
+
+    It is as good under a lock taken afterwards. The instance log only grows, so an anchor that was not ahead of it then
+    is not ahead of it now; and one that was ahead of a restored database is in what was read, since nobody can replace
+    the database under a session that holds a lock of it.
+    """
+    try:
+        return slots.anchored()
+    except NotSigned as fault:
+        return fault
+
+
+def refuse_when_behind(size: int, number: int, anchors: Sequence[Anchored] | NotSigned) -> None:
+    """Raise NotSigned when the instance log is not what an anchor outside the database says it was, or none can be asked."""
+    if isinstance(anchors, NotSigned):
+        raise anchors
+    for anchor in anchors:
         if anchor.incarnation > number:
             raise NotSigned(f"{anchor.where} knows incarnation {anchor.incarnation} of the logs; here it is {number}.")
         if anchor.incarnation < number:
@@ -134,7 +151,7 @@ def refuse_when_behind(size: int, number: int) -> None:
                 raise NotSigned(f"The first {anchor.size} checkpoints are not those that {anchor.where} holds.")
 
 
-def _checkpoint(tenant: UUID) -> Checkpoint | None:
+def _checkpoint(tenant: UUID, anchors: Sequence[Anchored] | NotSigned) -> Checkpoint | None:
     number = incarnation()
     with transaction.atomic(using=ALIAS), connections[ALIAS].cursor() as cursor:
         sealer.lock(cursor, tenant)
@@ -149,7 +166,7 @@ def _checkpoint(tenant: UUID) -> Checkpoint | None:
         with as_system(PLATFORM_TENANT_ID):
             cursor.execute(LOCK_INSTANCE)
             place = _instance_size(cursor)
-        refuse_when_behind(place, number)
+        refuse_when_behind(place, number, anchors)
         made = _sign(cursor, Log.ENTRIES, Head(origin, state.size, state.root()), place)
         with as_system(PLATFORM_TENANT_ID):
             _add_leaf(cursor, place, made)

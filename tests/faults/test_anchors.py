@@ -30,6 +30,7 @@ from apps.comms.models import OutboxMessage, WebhookDelivery
 from apps.operations import anchors, told
 from apps.tenants.context import NOBODY, as_system, tenant_context
 from apps.tenants.models import PLATFORM_TENANT_ID
+from apps.tenants.slots import slots
 from tests import database
 from tests.cast import acting_as
 
@@ -155,6 +156,23 @@ def test_a_place_that_was_never_reached_keeps_everything_unsigned(monkeypatch, a
         seal(acme.id)
         with pytest.raises(NotSigned, match="cannot be read"):
             checkpoint(acme.id)
+
+
+def test_no_log_is_locked_while_a_place_outside_is_asked(monkeypatch, acme):
+    held: list[int] = []
+
+    def asked():
+        with database.superuser() as admin:
+            mine = (
+                "locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+            held.append(admin.execute(f"SELECT count(*) FROM pg_locks WHERE {mine}").fetchone()[0])
+        return []
+
+    monkeypatch.setattr(slots, "anchored", asked)
+    sign(acme)
+    assert held
+    assert set(held) == {0}
 
 
 @pytest.mark.parametrize("text", ["anchors", "ftp://x/y", "file://relative", "s3:///prefix", "s3://b/p?days=x"])
