@@ -18,7 +18,7 @@ from .usage import dollars, ledger_sum
 def budget() -> Finding:
     """How much of the tenant's AI budget is spent or held, and whether its ledger says the same."""
     if current().tenant is None:
-        return Finding(True, _("Each tenant has a budget of its own; its page shows how much is used."))
+        return Finding(None, _("Each tenant has a budget of its own; its page shows how much is used."))
     now, found = state(), budget_now()
     if now.off and not found.taken:
         return Finding(True, _("AI off: %(why)s") % {"why": now.reason})

@@ -35,11 +35,13 @@ _exempt = re.compile("|".join(EXEMPT))
 
 def refuse_after_trial(request: HttpRequest, context: TenantContext) -> None:
     """Raise PaymentRequired for a write of a tenant whose trial is over. Deleting stays open."""
-    if context.tenant is None or request.method in READS or request.method == "DELETE":
-        return
-    if _exempt.match(request.path_info):
-        return
-    refuse_when_trial_is_over()
+    if context.tenant is not None and not passes(request.method or "", request.path_info):
+        refuse_when_trial_is_over()
+
+
+def passes(method: str, path: str) -> bool:
+    """Whether such a request is let through when a trial is over."""
+    return method in READS or method == "DELETE" or _exempt.match(path) is not None
 
 
 def refuse_when_trial_is_over() -> None:

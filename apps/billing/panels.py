@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.tenants import clock
 from apps.tenants.context import current
 from apps.tenants.slots import Banner, Finding, Gate, InboundHandler, Probe, SettingsPage, slots
 
 from . import usage
 from .events import deal_with
-from .gate import EXEMPT, banner, refuse_after_trial
-from .models import Counter
+from .gate import EXEMPT, banner, passes, refuse_after_trial
+from .models import Counter, Subscription
 
 
 def fill_slots() -> None:
@@ -48,9 +51,18 @@ def quotas() -> Finding:
 
 
 METERED = 5
+A_DAY = timedelta(days=1)
+NEW = ("/api/v1/forms", "/t/probe/forms/new/", "/t/probe/settings/members/", "/t/probe/settings/webhooks/")
+OPEN = (("GET", "/api/v1/forms"), ("DELETE", "/api/v1/forms/probe"), ("POST", "/t/probe/settings/billing/checkout/"))
 
 
 def trial() -> Finding:
-    """The gate stands in the way of writes, and says which routes it lets through."""
-    holds = slots.gates.get("billing.trial") is not None
-    return Finding(holds, _("Writes are locked after a trial, but for %(n)s kinds of route.") % {"n": len(EXEMPT)})
+    """The gate stands before every page, a made-up trial of yesterday is over, and what would be new does not pass."""
+    now = clock.now()
+    over, running = (Subscription(trial_ends_at=now + day).trial_is_over for day in (-A_DAY, A_DAY))
+    locked = not any(passes("POST", path) for path in NEW)
+    opened = all(passes(method, path) for method, path in OPEN)
+    gate = slots.gates.get("billing.trial")
+    holds = gate is not None and gate.run is refuse_after_trial and over and not running and locked and opened
+    text = _("A trial made up as ended yesterday is over; what is new is locked, but for %(n)s kinds of address.")
+    return Finding(holds, text % {"n": len(EXEMPT)})

@@ -102,10 +102,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Probe:
-    """A function that checks a claim on the running system."""
+    """A function that checks a claim on the running system.
+
+    One `of_tenants` looks at rows of tenants: of the one in force, or of all where the platform's role asks.
+    """
 
     key: str
     run: Callable[[], Finding]
+    of_tenants: bool = False
 
 
 @dataclass(frozen=True)

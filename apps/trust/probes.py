@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,7 +26,7 @@ from apps.accounts.headers import HEADERS
 from apps.accounts.models import Member
 from apps.approvals.models import Decision
 from apps.forms.store import root as files_of
-from apps.tenants import catalogue, clock
+from apps.tenants import catalogue, clock, probing
 from apps.tenants.backend.base import FORGED
 from apps.tenants.cache import walled_key
 from apps.tenants.context import current
@@ -62,13 +63,13 @@ class Checked:
         return {True: _("holds"), False: _("broken"), None: _("unknown")}[self.finding.holds]
 
 
-def check(claim: Claim, *, absent: Finding | None = None) -> Checked:
+def check(claim: Claim, *, absent: Finding | None = None, run: Callable[[Probe], Finding] = probing.look) -> Checked:
     """Run the claim's probe now. A probe that fails is unknown, never green; `absent` is said where none is there."""
     probe = slots.probes.get(claim.probe)
     if probe is None:
         return Checked(claim, absent or Finding(None, _("No probe is there.")), clock.now())
     try:
-        finding = probe.run()
+        finding = run(probe)
     except Exception as error:
         # Whatever goes wrong inside a probe means that nobody knows; the page must say just that.
         log.exception("probe_failed", probe=claim.probe)
@@ -202,9 +203,7 @@ def doors() -> Finding:
 
 
 def four_eyes() -> Finding:
-    """No stored decision of the tenant in force is by the person who sent the submission, nor in their place."""
-    if current().tenant is None:
-        return Finding(True, _("The rule is part of every step; each tenant's home page checks its own decisions."))
+    """No stored decision is by the person who sent the submission, nor in their place."""
     sender = F("step__case__requester_id")
     bad = Decision.objects.filter(Q(person_id=sender) | Q(on_behalf_of_id=sender)).count()
     total = Decision.objects.count()
@@ -252,7 +251,7 @@ PROBES = (
     Probe("trust.role", role),
     Probe("trust.tokens", short_tokens),
     Probe("trust.doors", doors),
-    Probe("trust.four_eyes", four_eyes),
+    Probe("trust.four_eyes", four_eyes, of_tenants=True),
     Probe("trust.headers", headers),
     Probe("trust.policy_reports", policy_reports),
     Probe("trust.tenant", tenant),

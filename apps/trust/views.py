@@ -28,9 +28,7 @@ CONTACT_LIFETIME = timedelta(days=180)
 
 def landing(request: HttpRequest) -> HttpResponse:
     """What Orkestra is, in a few honest lines."""
-    context = {
-        "live": len(claims.live()), "missing": len(claims.missing()), "sign_up_is_open": settings.SIGN_UP_IS_OPEN,
-    }  # fmt: skip
+    context = {"found": public_state(), "missing": len(claims.missing()), "sign_up_is_open": settings.SIGN_UP_IS_OPEN}
     return render(request, "trust/landing.html", context)
 
 
@@ -40,12 +38,9 @@ def security(request: HttpRequest) -> HttpResponse:
     context = {
         "panel": of_visitor(request),
         "tenants": memberships_of(request),
-        "checked": found.checked,
+        "found": found,
         "missing": claims.missing(),
         "not_claimed": NOT_CLAIMED,
-        "at": found.at,
-        "answered": found.answered,
-        "report_address": found.report_address,
         "is_demo": settings.IS_DEMO,
         "proof": proofs.isolation(),
     }
@@ -60,6 +55,19 @@ class PublicState:
     checked: list[Checked]
     answered: disclosure.Answered | None
     report_address: str
+
+    @property
+    def live(self) -> int:
+        return len(self.checked)
+
+    @property
+    def holding(self) -> int:
+        """How many were seen to hold."""
+        return sum(one.finding.holds is True for one in self.checked)
+
+    @property
+    def broken(self) -> int:
+        return sum(one.finding.holds is False for one in self.checked)
 
 
 def _public_state() -> PublicState:

@@ -7,12 +7,15 @@ import threading
 import pytest
 
 from apps.forms.models import Form
+from apps.operations import observe
+from apps.tenants import measures
 from apps.tenants.cache import walled_key
 from apps.tenants.context import as_system
-from apps.trust import claims, controls, probes
+from apps.trust import claims, controls, probes, views
 from apps.trust.not_claimed import NOT_CLAIMED
 from apps.trust.recent import Recent
 from tests.database import superuser
+from tests.forms import published, step
 
 TITLES = ["Tenant verified", "RBAC active", "Audit chain verified", "AI budget used", "Data stores isolated"]
 
@@ -21,6 +24,7 @@ TITLES = ["Tenant verified", "RBAC active", "Audit chain verified", "AI budget u
 def _fresh(monkeypatch):
     """What another test's stranger was shown does not count."""
     monkeypatch.setattr(controls, "_strangers", Recent(controls._for_stranger))
+    monkeypatch.setattr(views, "_recent", Recent(views._public_state))
 
 
 def asked(door, **more):
@@ -95,6 +99,69 @@ def test_a_store_that_gives_out_anothers_row_turns_red(api, acme, globex):
             connection.execute("ALTER TABLE forms_form ENABLE ROW LEVEL SECURITY")
     assert found.holds is False
     assert "1 gave any" in str(found.detail)
+
+
+OF_TENANTS = {"four_eyes", "api_keys", "service_accounts", "form_acl"}
+
+
+def test_what_lies_in_tenants_rows_is_said_to_hold_to_nobody_who_cannot_see_them(api, client_of, acme):
+    found = {one["key"]: one for one in api.get("/api/v1/trust/claims").json()["live"]}
+    unseen = {key for key, one in found.items() if one["detail"].startswith("Not seen from outside")}
+    assert unseen == OF_TENANTS
+    assert {found[key]["state"] for key in unseen} == {"unknown"}
+    page = client_of.get("/security").content.decode()
+    holding = sum(one["state"] == "holds" for one in found.values())
+    assert f"{holding} of {len(found)} seen to hold" in page
+    with as_system(acme.id):
+        assert {probes.check(one).key for one in claims.live() if one.key in OF_TENANTS} == {"holds"}
+
+
+def test_the_landing_page_counts_what_a_probe_saw_hold_and_names_what_is_broken(client_of, wall, monkeypatch):
+    found = views.public_state()
+    first = client_of.get("/").content.decode()
+    assert f"Of {found.live} sentences about security, {found.holding} were seen to hold" in first
+    assert "found broken" not in first
+    with superuser() as connection:
+        connection.execute("ALTER TABLE forms_form NO FORCE ROW LEVEL SECURITY")
+        try:
+            monkeypatch.setattr(views, "_recent", Recent(views._public_state))
+            page = client_of.get("/").content.decode()
+        finally:
+            connection.execute("ALTER TABLE forms_form FORCE ROW LEVEL SECURITY")
+    assert f"{found.holding - 1} were seen to hold" in page
+    assert "1 was found broken." in page
+
+
+def test_monitoring_sees_the_rows_of_every_tenant(api, acme):
+    """A decision of the sender's own and a key without end, put in behind our code in one tenant."""
+    form = published(api, acme.owner, step("manager", acme.reviewer))
+    sent = api.as_(acme.editor).post(f"/api/v1/forms/{form}/submissions", {"data": {"item": "A lathe", "total": 7}})
+    assert sent.status_code == 201
+    (task,) = api.as_(acme.reviewer).get("/api/v1/tasks").json()["results"]
+    said = {"verdict": "approve", "revision": task["revision"]}
+    assert api.as_(acme.reviewer).post(f"/api/v1/tasks/{task['id']}/decide", said).status_code == 201
+    assert api.as_(acme.owner).post("/api/v1/api-keys", {"name": "K", "scopes": ["forms.read"]}).status_code == 201
+    assert monitored("trust.four_eyes", "accounts.api_keys") == ["holds", "holds"]
+    turn = "UPDATE approvals_case SET requester_id = %s WHERE tenant_id = %s AND requester_id = %s"
+    move = "UPDATE accounts_apikey SET expires_at = expires_at + %s * interval '1 year' WHERE tenant_id = %s"
+    with superuser() as connection:
+        connection.execute(turn, [acme.reviewer.pk, acme.id, acme.editor.pk])
+        connection.execute(move, [2, acme.id])
+        try:
+            assert monitored("trust.four_eyes", "accounts.api_keys") == ["broken", "broken"]
+        finally:
+            connection.execute(turn, [acme.editor.pk, acme.id, acme.reviewer.pk])
+            connection.execute(move, [-2, acme.id])
+
+
+def monitored(*probes):
+    """The state that each shows to who watches."""
+    observe.probe_all()
+    found = {}
+    for sample in next(iter(measures.PROBES.collect())).samples:
+        if sample.value == 1:
+            found[sample.labels["probe"]] = sample.labels["state"]
+    return [found[probe] for probe in probes]
 
 
 def test_a_cache_without_the_tenant_in_its_keys_turns_red(acme, monkeypatch):
