@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from apps.approvals.models import Assignment, asked_about
 from apps.tenants import clock
 from apps.tenants.api import ApiRequest, CheckedSerializer, ReadOnlyTenantViewSet
+from apps.tenants.context import require
 
 from . import actions
 from .actions.allowance import allowance
@@ -119,7 +120,8 @@ class EventViewSet(ReadOnlyTenantViewSet[UsageEvent]):
 
 
 def task_of(request: Any, pk: UUID) -> Assignment:
-    """A task of this person, open or not; 404 for anybody else's."""
+    """A task of this person, open or not; 404 for anybody else's. A summary tells answers, so a key must read those."""
+    require("submissions.read")
     member = request._request.member
     return get_object_or_404(Assignment.objects.seen_by(member).with_case(), pk=pk)
 

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from apps.accounts.models import Member
 from apps.tenants import clock
 from apps.tenants.api import CheckedSerializer, TenantViewSet
+from apps.tenants.context import current
 from apps.tenants.refusals import Invalid
 
 from .actions import end_stand_in, set_stand_in, staff_step
@@ -72,11 +73,18 @@ class DelegationViewSet(TenantViewSet[Delegation]):
         return Response(status=204)
 
 
+class TitleField(serializers.CharField):
+    """A submission's title, which is one of its answers: empty for a key without submissions.read."""
+
+    def to_representation(self, value: str) -> str:
+        return super().to_representation(value) if current().allows("submissions.read") else ""
+
+
 class StuckStepSerializer(serializers.ModelSerializer[CaseStep]):
     submission = serializers.UUIDField(source="case.subject_id")
     form = serializers.UUIDField(source="case.collection_id")
     reference = serializers.CharField(source="case.reference")
-    title = serializers.CharField(source="case.title")
+    title = TitleField(source="case.title", help_text="empty for a key without submissions.read")
     quorum = serializers.JSONField()
 
     class Meta:

@@ -22,6 +22,7 @@ from apps.audit.api import EntrySerializer, NewestFirst
 from apps.audit.models import Entry
 from apps.audit.viewing import viewed
 from apps.tenants.api import UUID_PATTERN, ApiRequest, CursorPagination, ReadOnlyTenantViewSet, TenantViewSet
+from apps.tenants.context import require
 
 from . import actions
 from .access import demand, demand_trail, explained
@@ -124,6 +125,7 @@ class FormViewSet(TenantViewSet[Form]):
         """Why a member may do what they may do here: the grants that match them, within the ceiling of their role."""
         form = self.get_object()
         demand(form, self.request.member, "manage")
+        require("members.read")
         member = get_object_or_404(
             Member.objects.select_related("user", "tenant"), pk=_id(self.request.query_params.get("member", ""))
         )
@@ -159,6 +161,7 @@ class FormViewSet(TenantViewSet[Form]):
         """Submissions of the form that I may see; POST sends one, or keeps it as a draft."""
         form = self.get_object()
         if request.method == "GET":
+            require("submissions.read")
             rows = Submission.objects.visible_to(self.request.member).filter(form=form).with_all()
             return self._page(rows, SubmissionSerializer)
         asked = SubmissionInputSerializer.checked(request)

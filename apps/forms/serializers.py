@@ -8,6 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from apps.approvals.api import TitleField
 from apps.approvals.models import Assignment, Decision, Verdict
 from apps.tenants.api import CheckedSerializer
 
@@ -158,7 +159,7 @@ class TaskSerializer(serializers.ModelSerializer[Assignment]):
     revision = serializers.UUIDField(source="step.case.subject_revision")
     form = serializers.UUIDField(source="step.case.collection_id")
     reference = serializers.CharField(source="step.case.reference")
-    title = serializers.CharField(source="step.case.title")
+    title = TitleField(source="step.case.title", help_text="empty for a key without submissions.read")
     person = serializers.UUIDField(
         source="person_id", help_text="whose voice it is: one's own, or of whom one stands in for"
     )

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import Member
 from apps.audit.actions import record
 from apps.tenants import clock
+from apps.tenants.context import current
 from apps.tenants.refusals import Refused
 from apps.tenants.slots import Leaving, Tie
 
@@ -17,13 +18,14 @@ from ..models import DECIDING_ROLES, Assignment, AssignmentState, Case, CaseStat
 
 
 def open_assignments(member: Member) -> list[Tie]:
-    """One tie for each submission that waits for this member."""
+    """One tie for each submission that waits for this member; its title is an answer, for whoever may read those."""
+    reads = current().allows("submissions.read")
     rows = Assignment.objects.of(member).waiting().with_case()
     text = _("%(title)s (%(reference)s) waits for their decision.")
     return [
         Tie(
             f"assignment:{row.pk}",
-            text % {"title": row.step.case.title, "reference": row.step.case.reference},
+            text % {"title": row.step.case.title if reads else _("A submission"), "reference": row.step.case.reference},
             needs_heir=True,
         )
         for row in rows
