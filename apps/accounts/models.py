@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
@@ -266,20 +264,10 @@ class ApiKey(TenantModel):
         return self.shown
 
 
-@dataclass(frozen=True)
-class FoundKey:
-    """What is known of a key before its tenant is in force."""
-
-    id: UUID
-    tenant: UUID
-    user: UUID
-    scopes: frozenset[str]
-    last_used_at: datetime | None
-
-
 class TokenFamily(models.Model):
     """A chain of refresh tokens from one sign-in; each is used once, and a second use ends the chain.
 
+    One that was opened by an access token has the token's family as parent: it ends with that one, and no later.
     Only the hash of the newest secret is kept. Global, because it is found by its id before a tenant is known.
     """
 
@@ -288,6 +276,7 @@ class TokenFamily(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="+")
     tenant = models.ForeignKey(Tenant, models.CASCADE, null=True, related_name="+")
+    parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="+")
     generation = models.PositiveIntegerField(default=0)
     secret_sha256 = models.BinaryField(max_length=32)
     agent = models.CharField(max_length=200, blank=True)

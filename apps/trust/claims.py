@@ -77,12 +77,12 @@ CLAIMS: tuple[Claim, ...] = (
         "short_tokens",
         _("Short-lived signed tokens"),
         _(
-            "Access tokens are Ed25519-signed and live five minutes; a refresh token works once, and reuse ends its family."
+            "Access tokens, Ed25519-signed, live five minutes; a refresh token works once, and reuse ends all that came of it."
         ),
         True,
         "trust.tokens",
         ("apps/accounts/tokens.py", "apps/accounts/signing_keys.py", "apps/accounts/actions/families.py"),
-        ("tests/api/test_tokens.py", "tests/attack/test_tokens.py"),
+        ("tests/api/test_tokens.py", "tests/attack/test_tokens.py", "tests/attack/test_stolen_access.py"),
     ),
     Claim(
         "gateway",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -16,12 +17,23 @@ from apps.tenants.freshness import require_fresh
 from apps.tenants.refusals import Forbidden, Invalid, NotSignedIn
 
 from .. import key_format
-from ..models import ApiKey, FoundKey, Member
+from ..models import ApiKey, Member
 from .notices import tell_key_made
 
 MOST_DAYS = 365
 USE_NOTED = timedelta(minutes=1)
 FIND = "SELECT id, tenant_id, user_id, scopes, last_used_at FROM orkestra_api_key(%s)"
+
+
+@dataclass(frozen=True)
+class FoundKey:
+    """What is known of a key before its tenant is in force."""
+
+    id: UUID
+    tenant: UUID
+    user: UUID
+    scopes: frozenset[str]
+    last_used_at: datetime | None
 
 
 @transaction.atomic

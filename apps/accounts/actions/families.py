@@ -3,6 +3,9 @@
 A token is `ort_<family>.<generation>.<secret>`. The secret is an HMAC of family and generation, and only the SHA-256 of
 the newest is stored. Rotation is one conditional UPDATE, so that of many racing refreshes exactly one wins; whoever asks
 again within ten seconds, because the answer was lost, gets the successor that the winner got.
+
+What an access token opens (`switch`) is a family of its own, below the token's: it ends with that one and never lives
+longer, so that a token that was stolen for five minutes is not worth more than the sign-in it came from.
 """
 
 from __future__ import annotations
@@ -66,17 +69,20 @@ def open_family(
         raise NotSignedIn("A service account has no sign-in; it acts by its API keys.", code="service_account")
     now, device = clock.now(), device or Device()
     with _unbound(), transaction.atomic():
-        _check_still(user, parent)
+        above = _check_still(user, parent)
+        end = now + settings.REFRESH_ABSOLUTE_LIFETIME
+        end = min(end, above.expires_at) if above else end
         family = TokenFamily(
             user=user,
             tenant_id=tenant,
+            parent=above,
             amr=amr,
             auth_time=auth_time or now,
             agent=device.agent,
             address=device.address,
             created_at=now,
-            idle_expires_at=now + settings.REFRESH_IDLE_LIFETIME,
-            expires_at=now + settings.REFRESH_ABSOLUTE_LIFETIME,
+            idle_expires_at=min(now + settings.REFRESH_IDLE_LIFETIME, end),
+            expires_at=end,
         )
         family.secret_sha256 = _digest(_secret(family.pk, 0))
         family.save(force_insert=True)
@@ -112,24 +118,29 @@ def revoke(token: str) -> None:
     except NotSignedIn:
         return
     with _unbound(), transaction.atomic():
-        found = TokenFamily.objects.filter(pk=family_id, generation=generation, secret_sha256=_digest(secret))
-        for family in found.filter(revoked_at=None):
+        family = TokenFamily.objects.filter(
+            pk=family_id, generation=generation, secret_sha256=_digest(secret), revoked_at=None
+        ).first()
+        if family is not None:
             _end(family, "token.revoked")
 
 
 def end_families(user: UUID, tenant: UUID | None = None) -> None:
-    """End every family of a person, or only those for one tenant, with their access tokens."""
+    """End every family of a person, or only those for one tenant, with their access tokens.
+
+    What a tenant ends stays within it: a family for another one goes on, whichever it was opened by.
+    """
     with _unbound(), transaction.atomic():
         _locked(user)
         rows = TokenFamily.objects.filter(user_id=user, revoked_at=None)
         for family in rows.filter(tenant_id=tenant) if tenant else rows:
-            _end(family, "token.revoked")
+            _close(family, "token.revoked")
         if tenant is None:
             revocation.revoke(RevokedKind.USER, user)
 
 
 def end_family(family: UUID, *, of: UUID) -> bool:
-    """End one family of this person; False where it is not theirs or has ended."""
+    """End one family of this person, and what it opened; False where it is not theirs or has ended."""
     with _unbound(), transaction.atomic():
         found = TokenFamily.objects.filter(pk=family, user_id=of, revoked_at=None).first()
         if found is not None:
@@ -138,23 +149,35 @@ def end_family(family: UUID, *, of: UUID) -> bool:
 
 
 def _locked(user: UUID) -> User | None:
-    """The person's row, held until the transaction ends: what opens families and what ends all of them take turns."""
+    """The person's row, held until the transaction ends: what opens families and what ends them take turns."""
     return User.objects.select_for_update(no_key=True).filter(pk=user).first()
 
 
-def _check_still(user: User, parent: UUID | None) -> None:
-    """Raise NotSignedIn where what a sign-in rests on has ended since it was looked at; nothing ends it after this."""
+def _check_still(user: User, parent: UUID | None) -> TokenFamily | None:
+    """The family of that id. Raises NotSignedIn where what a sign-in rests on has ended; nothing ends it after this."""
     now = _locked(user.pk)
-    alive = parent is None or TokenFamily.objects.filter(pk=parent, revoked_at=None).exists()
-    if now is None or not now.is_active or now.password != user.password or not alive:
+    above = TokenFamily.objects.filter(pk=parent, revoked_at=None).first() if parent else None
+    if now is None or not now.is_active or now.password != user.password or (parent and above is None):
         raise NotSignedIn("What this sign-in rests on has ended; sign in again.", code="ended_meanwhile")
+    return above
 
 
 def _end(family: TokenFamily, action: str) -> None:
-    """Refresh and access tokens of a family are refused from the commit on."""
-    TokenFamily.objects.filter(pk=family.pk).update(revoked_at=clock.now())
-    revocation.revoke(RevokedKind.FAMILY, family.pk)
-    _record(action, family)
+    """End a family with all that was opened by its tokens, and by the tokens of that."""
+    _locked(family.user_id)
+    _close(family, action)
+    above = [family.pk]
+    while rows := list(TokenFamily.objects.filter(parent__in=above)):
+        for row in rows:
+            _close(row, "token.revoked")
+        above = [row.pk for row in rows]
+
+
+def _close(family: TokenFamily, action: str) -> None:
+    """Refresh and access tokens of this one family are refused from the commit on."""
+    if TokenFamily.objects.filter(pk=family.pk, revoked_at=None).update(revoked_at=clock.now()):
+        revocation.revoke(RevokedKind.FAMILY, family.pk)
+        _record(action, family)
 
 
 def _unbound() -> AbstractContextManager[TenantContext]:
@@ -181,6 +204,7 @@ def _ask_again(family: TokenFamily, generation: int, secret: str, now: datetime)
     if not hmac.compare_digest(secret, _secret(family.pk, generation)):
         raise NotSignedIn("The refresh token does not verify; sign in again.", code="refresh_invalid")
     with transaction.atomic():
+        _locked(family.user_id)
         family = TokenFamily.objects.select_related("user").select_for_update(of=("self",)).get(pk=family.pk)
         age = now - family.rotated_at if family.rotated_at else None
         if (
