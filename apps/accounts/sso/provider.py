@@ -129,10 +129,11 @@ def redeem(connection: SsoConnection, code: str, verifier: str, expected: Expect
     there = metadata(connection)
     answer = _exchange(connection, there, code, verifier)
     claims = _verify(connection, there, str(answer.get("id_token") or ""))
-    subject = rules.check_claims(claims, expected, clock.now())
+    now = clock.now()
+    subject, seen_at = rules.check_claims(claims, expected, now), rules.seen_at(claims, now)
     if "email" not in claims and there.userinfo and isinstance(answer.get("access_token"), str):
         claims = _userinfo(there, str(answer["access_token"]), subject) | claims
-    return rules.said(subject, claims)
+    return rules.said(subject, claims, seen_at=seen_at)
 
 
 def _exchange(connection: SsoConnection, there: Metadata, code: str, verifier: str) -> dict[str, Any]:

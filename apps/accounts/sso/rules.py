@@ -43,13 +43,17 @@ class Expected:
 
 @dataclass(frozen=True)
 class Said:
-    """What a verified provider says of a person; `email` is empty unless the provider has verified it."""
+    """What a verified provider says of a person; `email` is empty unless the provider has verified it.
+
+    `seen_at` is when they last proved to it who they are, in seconds since 1970; 0 where it does not say.
+    """
 
     subject: str
     email: str
     name: str
     hosted_domain: str
     amr: tuple[str, ...]
+    seen_at: float = 0.0
 
 
 def check_issuer_of_answer(answered: str | None, *, issuer: str, is_promised: bool) -> None:
@@ -96,7 +100,16 @@ def _moment(claims: Mapping[str, Any], name: str, now: datetime) -> datetime:
         raise Mistrusted(f"no_{name}") from None
 
 
-def said(subject: str, claims: Mapping[str, Any]) -> Said:
+def seen_at(claims: Mapping[str, Any], now: datetime) -> float:
+    """The `auth_time` of a signed answer, which may be hours before it; 0 where it is missing, no moment, or to come."""
+    try:
+        moment = _moment(claims, "auth_time", now)
+    except Mistrusted:
+        return 0.0
+    return min(moment, now).timestamp() if moment <= now + SKEW else 0.0
+
+
+def said(subject: str, claims: Mapping[str, Any], *, seen_at: float) -> Said:
     """The person as the provider describes them. An address that it does not call verified is none."""
     email, name, amr = claims.get("email"), claims.get("name"), claims.get("amr")
     is_verified = claims.get("email_verified") in (True, "true")
@@ -106,6 +119,7 @@ def said(subject: str, claims: Mapping[str, Any]) -> Said:
         name=name.strip()[:200] if isinstance(name, str) else "",
         hosted_domain=str(claims.get("hd", "")).lower(),
         amr=tuple(str(one) for one in amr) if isinstance(amr, Sequence) and not isinstance(amr, str) else (),
+        seen_at=seen_at,
     )
 
 

@@ -76,8 +76,11 @@ def _alive(request: HttpRequest) -> list[dict[str, Any]]:
     return [row for row in rows if time.time() - row["at"] < STARTED_SECONDS]
 
 
-def mark(request: HttpRequest, user: User, identity: SsoIdentity, *, factor: bool, again: bool) -> None:
-    """Write into the session that the provider vouched for this person; `factor` where its second factor counts."""
+def mark(request: HttpRequest, user: User, identity: SsoIdentity, *, factor: bool, seen_at: float) -> None:
+    """Write into the session that the provider vouched for this person; `factor` where its second factor counts.
+
+    The moment is when they proved it there, not that of the answer: a provider answers for whoever is still signed in.
+    """
     record_authentication(
         request,
         user,
@@ -86,7 +89,8 @@ def mark(request: HttpRequest, user: User, identity: SsoIdentity, *, factor: boo
         connection=str(identity.connection_id),
         identity=str(identity.pk),
         factor=factor or None,
-        reauthenticated=again or None,
+        reauthenticated=True,
+        at=seen_at,
     )
 
 

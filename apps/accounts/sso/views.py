@@ -100,9 +100,9 @@ def callback(request: HttpRequest, pk: UUID) -> HttpResponse:
             actions.refused("over_quota", connection)
             return problem_answer(request, full)  # here, where the plan that it names can be read
     factor = rules.showed_second_factor(connection.factor_trust, person.amr)
-    if started.is_fresh and (answer := _renew(request, identity, target, factor=factor)):
+    if started.is_fresh and (answer := _renew(request, identity, target, factor=factor, seen_at=person.seen_at)):
         return answer
-    return _open(request, identity, target, factor=factor)
+    return _open(request, identity, target, factor=factor, seen_at=person.seen_at)
 
 
 def link(request: HttpRequest) -> HttpResponse:
@@ -122,7 +122,7 @@ def link(request: HttpRequest) -> HttpResponse:
             identity = actions.link(connection, subject=asked["subject"], member=member)
         except Refused as refused:
             return _sorry(request, connection, "linked_already", text=str(refused.detail))
-    return _open(request, identity, asked["target"], factor=asked["factor"])
+    return _open(request, identity, asked["target"], factor=asked["factor"], seen_at=asked["seen_at"])
 
 
 def _redeem(request: HttpRequest, connection: SsoConnection, started: provider.Started) -> rules.Said:
@@ -145,16 +145,17 @@ def _ask_to_link(
         "subject": person.subject,
         "target": target,
         "factor": rules.showed_second_factor(connection.factor_trust, person.amr),
+        "seen_at": person.seen_at,
         "at": time.time(),
     }
     return redirect("account_sso_link")
 
 
-def _open(request: HttpRequest, identity: SsoIdentity, target: str, *, factor: bool) -> HttpResponse:
+def _open(request: HttpRequest, identity: SsoIdentity, target: str, *, factor: bool, seen_at: float) -> HttpResponse:
     """A session of its own, limited to the tenant; a second factor of the person is asked for unless one counts."""
     user: User = identity.member.user
     request.session.flush()
-    session.mark(request, user, identity, factor=factor, again=True)
+    session.mark(request, user, identity, factor=factor, seen_at=seen_at)
     login = Login(user=user, redirect_url=target)
     if not factor:
         return resume_login(request, login)
@@ -172,13 +173,15 @@ def _open(request: HttpRequest, identity: SsoIdentity, target: str, *, factor: b
     return answer
 
 
-def _renew(request: HttpRequest, identity: SsoIdentity, target: str, *, factor: bool) -> HttpResponse | None:
+def _renew(
+    request: HttpRequest, identity: SsoIdentity, target: str, *, factor: bool, seen_at: float
+) -> HttpResponse | None:
     """Where the person is signed in by this very identity: the moment is new, the session stays."""
     user = request.user
     opened = session.opened_by(request, user) if isinstance(user, User) else None
     if opened is None or opened.identity != identity.pk or not isinstance(user, User):
         return None
-    session.mark(request, user, identity, factor=factor, again=True)
+    session.mark(request, user, identity, factor=factor, seen_at=seen_at)
     return redirect(target)
 
 
