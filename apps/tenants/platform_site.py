@@ -8,12 +8,30 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 
 from .slots import PlatformPage, slots
 
 SHOWN = "apps."
+
+
+def _log_out(request: HttpRequest) -> HttpResponse:
+    """The header's button goes on to the one way to sign out, its POST with it (307)."""
+    return redirect("account_logout", preserve_request=True)
+
+
+def _change_password(request: HttpRequest) -> HttpResponse:
+    return redirect("account_change_password")
+
+
+# Django's own views would run as the platform, which only reads sessions and people, and count no guesses.
+ELSEWHERE = [
+    path("logout/", _log_out, name="logout"),
+    path("password_change/", _change_password, name="password_change"),
+    path("password_change/done/", _change_password, name="password_change_done"),
+]
 
 
 class PlatformSite(AdminSite):
@@ -30,7 +48,7 @@ class PlatformSite(AdminSite):
 
     def get_urls(self) -> list[Any]:
         pages = [path(f"{page.key}/", self._view(page), name=f"platform_{page.key}") for page in slots.platform_pages]
-        return [*pages, *super().get_urls()]
+        return [*ELSEWHERE, *pages, *super().get_urls()]
 
     def _view(self, page: PlatformPage) -> Callable[..., HttpResponse]:
         return self.admin_view(partial(self._show, page=page))

@@ -13,13 +13,14 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
-from apps.accounts.models import User
+from apps.accounts.models import BrowserSession, User
 from apps.audit.models import Entry
 from apps.operations.models import Alarm
 from apps.tenants.context import TenantContext, as_system, tenant_context
 from apps.tenants.models import PLATFORM_TENANT_ID
 from apps.tenants.security_events import Kind, security_event
 from apps.trust import claims
+from tests.cast import PASSWORD
 
 PATIENCE_SECONDS = 20
 ACTS = {"accounts.supportvisit"}  # a visit is begun there, after a fresh sign-in
@@ -130,3 +131,28 @@ def test_an_event_can_be_neither_changed_nor_deleted_there(admin_client, alarm, 
     assert re.search(
         "File|stored", admin_client.get(reverse("admin:operations_alarm_change", args=[alarm.pk])).content.decode()
     )
+
+
+def test_log_out_in_the_admin_ends_the_session_and_is_logged_once(admin_client, acme):
+    key = admin_client.session.session_key
+    path = re.search(r'id="logout-form" method="post" action="([^"]+)"', admin_client.get("/admin/").content.decode())[
+        1
+    ]
+    answer = admin_client.post(path, follow=True)
+    assert answer.status_code == 200
+    assert not BrowserSession.objects.filter(session_key=key).exists()
+    assert admin_client.get("/admin/").status_code == 302
+    with as_system(acme.id):
+        assert Entry.objects.filter(action="session.closed").count() == 1
+
+
+def test_a_look_at_the_admins_own_way_out_signs_nobody_out(admin_client):
+    assert admin_client.get("/admin/logout/", follow=True).status_code == 200
+    assert admin_client.get("/admin/").status_code == 200
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_the_admin_has_no_page_of_its_own_where_a_password_could_be_guessed(admin_client, method):
+    sent = {"old_password": PASSWORD, "new_password1": "another long one", "new_password2": "another long one"}
+    answer = getattr(admin_client, method)("/admin/password_change/", sent)
+    assert (answer.status_code, answer["Location"]) == (302, "/account/password/change/")
