@@ -70,6 +70,7 @@ SIGN_UPS_FROM_ADDRESS = Limit("sign_up.address", 20, 3600)
 SIGN_UPS_IN_ALL = Limit("sign_up.instance", 1000, 86400)
 ORGANISATIONS_OF_PERSON = Limit("organisation.account", 5, 86400)
 INVITATIONS_OF_TENANT = Limit("invitations.tenant", 300, 3600)
+INVITATIONS_TO_ADDRESS = Limit("invitations.address", 5, 3600)
 BAD_KEYS_FROM_ADDRESS = Limit("api_key.address", 60, 60, is_attack=True)
 
 # What anybody may ask for, by its path: each address has its own budget.

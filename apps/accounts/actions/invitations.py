@@ -40,14 +40,19 @@ class Invited:
     is_known: bool
 
 
-@transaction.atomic
 def invite(*, email: str, role: str, by: Member, teams: Iterable[UUID] = ()) -> Invitation:
     """Mail a link to an address; it makes a member with this role, in these teams.
 
     Raises Invalid for an unknown role or team, NotFresh for an owner or a team that owns a form, Refused for members and
     open invitations, TooMany.
     """
-    limits.spend(limits.INVITATIONS_OF_TENANT, str(current_tenant()))
+    email = email.strip().lower()
+    _spend(email)
+    return _invite(email=email, role=role, by=by, teams=teams)
+
+
+@transaction.atomic
+def _invite(*, email: str, role: str, by: Member, teams: Iterable[UUID]) -> Invitation:
     if role not in Role.values:
         raise Invalid({"role": [_("A role is owner, member or viewer.")]})
     if role == Role.OWNER:
@@ -57,7 +62,6 @@ def invite(*, email: str, role: str, by: Member, teams: Iterable[UUID] = ()) -> 
         raise Invalid({"teams": [_("There is no such team here.")]})
     if any(slots.team_owns(UUID(team)) for team in wanted):
         require_fresh("form.own")
-    email = email.strip().lower()
     if Member.objects.filter(user__email__iexact=email).exists():
         raise Refused(_("This person is a member already."), field="email")
     _release_old_seats()
@@ -77,10 +81,14 @@ def invite(*, email: str, role: str, by: Member, teams: Iterable[UUID] = ()) -> 
     return made
 
 
-@transaction.atomic
 def resend_invitation(invitation: Invitation, *, by: Member) -> Invitation:
     """Mail a new link; the one before opens nothing any more. Raises Refused for one that has ended, TooMany."""
-    limits.spend(limits.INVITATIONS_OF_TENANT, str(current_tenant()))
+    _spend(invitation.email)
+    return _resend(invitation, by=by)
+
+
+@transaction.atomic
+def _resend(invitation: Invitation, *, by: Member) -> Invitation:
     found = Invitation.objects.open().select_for_update().filter(pk=invitation.pk).first()
     if found is None:
         raise Refused(_("This invitation has ended; invite them again."))
@@ -90,6 +98,12 @@ def resend_invitation(invitation: Invitation, *, by: Member) -> Invitation:
     record("invitation.sent", found, facts={"role": found.role, "teams": found.teams, "again": True})
     _mail(found, word, by)
     return found
+
+
+def _spend(email: str) -> None:
+    """Count a mail, before the transaction that a refusal would roll back, its count and entry with it. Raises TooMany."""
+    limits.spend(limits.INVITATIONS_OF_TENANT, str(current_tenant()))
+    limits.spend(limits.INVITATIONS_TO_ADDRESS, email, account=email)
 
 
 def _mail(invitation: Invitation, word: str, by: Member) -> None:
