@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 
 from . import actions, limits, second_factor, sessions
 from .answers import problem_answer
-from .factor_views import MADE
+from .factor_views import show_next
 from .models import User
 from .people import memberships
 from .sso import demands
@@ -99,7 +99,7 @@ def record_factor(sender: Any, request: HttpRequest, user: User, authenticator: 
         actions.factor_changed(user, "factor.added", {"kind": str(authenticator.type)})
         actions.tell_factor_added(user, str(authenticator.type), row=authenticator.pk)
     if not second_factor.codes_left(user):
-        request.session[MADE] = second_factor.new_codes(user)
+        show_next(request, second_factor.new_codes(user))
 
 
 @receiver(authenticator_removed, dispatch_uid="accounts.factor_removed")

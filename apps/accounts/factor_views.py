@@ -17,11 +17,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from apps.tenants.encryption import Unreadable, seal, unseal
+
 from . import actions, second_factor
 from .models import User
 from .one_act import OneAct
 
-MADE = "orkestra_recovery_codes"
+MADE = "orkestra_new_codes"
+PURPOSE = "recovery codes that are shown next"
 
 
 class AppView(ActivateTOTPView):  # type: ignore[misc]
@@ -55,12 +58,25 @@ def _next(request: HttpRequest, usual: str) -> str:
     return reverse("mfa_view_recovery_codes") if MADE in request.session else usual
 
 
+def show_next(request: HttpRequest, codes: list[str]) -> None:
+    """Keep new codes in the session for their page; sealed, for its row in the database is read by more than we are."""
+    request.session[MADE] = seal(PURPOSE, " ".join(codes))
+
+
+def _made(request: HttpRequest) -> list[str]:
+    """The codes that were just made, once; none where the key they were sealed by has gone meanwhile."""
+    try:
+        return unseal(PURPOSE, request.session.pop(MADE, "")).split()
+    except Unreadable:
+        return []
+
+
 def recovery_codes(request: HttpRequest) -> HttpResponse:
     """The codes that were just made, once; else how many are left."""
     user: User = request.user  # type: ignore[assignment]
     if not second_factor.has_one(user):
         return redirect("mfa_index")
-    context = {"codes": request.session.pop(MADE, []), "left": second_factor.codes_left(user)}
+    context = {"codes": _made(request), "left": second_factor.codes_left(user)}
     return render(request, "mfa/recovery_codes/index.html", context)
 
 
@@ -72,6 +88,6 @@ def new_recovery_codes(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "mfa/recovery_codes/generate.html")
     with transaction.atomic():
-        request.session[MADE] = second_factor.new_codes(user)
+        show_next(request, second_factor.new_codes(user))
         actions.factor_changed(user, "factor.codes_made")
     return redirect("mfa_view_recovery_codes")

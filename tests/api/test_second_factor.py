@@ -11,6 +11,7 @@ import time_machine
 from allauth.mfa.models import Authenticator
 from django.test import Client
 
+from apps.accounts.models import BrowserSession
 from apps.audit.models import Entry
 from apps.comms.models import OutboxMessage
 from apps.tenants.context import NOBODY, as_system, tenant_context
@@ -28,6 +29,14 @@ def code_of(secret: str, moment: float | None = None) -> str:
 
 def set_up(user):
     """Set up an app for a person as they would in their browser; (secret, recovery codes)."""
+    client, secret = with_app(user)
+    codes = shown_codes(client)
+    assert len(codes) == 10
+    return secret, codes
+
+
+def with_app(user):
+    """A browser in which an app was just set up, and whose next page shows the recovery codes; (browser, secret)."""
     client = Client()
     client.post(LOGIN, {"login": user.email, "password": PASSWORD})
     asked = client.get("/account/2fa/totp/activate/")
@@ -38,12 +47,13 @@ def set_up(user):
         answer = client.post("/account/2fa/totp/activate/", {"code": code_of(secret)})
     assert answer.status_code == 302, answer.content.decode()[:2000]
     assert answer["Location"] == "/account/2fa/recovery-codes/"
-    codes = re.findall(
-        r"<li><code>([A-Z0-9]{4}-[A-Z0-9]{4}-[A-Z0-9]{4})</code>",
-        client.get("/account/2fa/recovery-codes/").content.decode(),
-    )
-    assert len(codes) == 10
-    return secret, codes
+    return client, secret
+
+
+def shown_codes(client):
+    """The recovery codes that their page shows."""
+    page = client.get("/account/2fa/recovery-codes/").content.decode()
+    return re.findall(r"<li><code>([A-Z0-9]{4}-[A-Z0-9]{4}-[A-Z0-9]{4})</code>", page)
 
 
 @pytest.fixture
@@ -246,3 +256,19 @@ def test_the_person_is_told_by_mail_about_a_key_in_their_name(api, acme):
     (text,) = notices(acme.owner.user)
     assert made["shown"] in text
     assert made["key"] not in text
+
+
+def test_new_recovery_codes_lie_nowhere_in_the_clear_until_they_are_shown(acme):
+    client, _secret = with_app(acme.editor.user)
+    assert_sealed_until_shown(client)
+    assert client.post("/account/2fa/recovery-codes/generate/").status_code == 302
+    assert_sealed_until_shown(client)
+
+
+def assert_sealed_until_shown(client):
+    """What lies in the session's row before the page of the codes holds none of them; the page shows them once."""
+    kept = str(BrowserSession.objects.get(session_key=client.session.session_key).get_decoded())
+    codes = shown_codes(client)
+    assert len(codes) == 10
+    assert not [code for code in codes if code in kept or code.replace("-", "") in kept]
+    assert shown_codes(client) == []
