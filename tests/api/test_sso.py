@@ -331,3 +331,14 @@ def test_a_sign_in_by_a_provider_replaces_the_session_that_was_there(acme, acme_
     linked(client, acme_idp, idp, acme.editor)
     assert client.session.session_key != before
     assert acme.editor.name in client.get(acme.url()).content.decode()
+
+
+def test_of_two_who_say_yes_to_the_question_the_second_is_told_why_not(acme, acme_idp, idp):
+    browsers = [Client(), Client()]
+    for client in browsers:
+        come(client, acme_idp, idp, "s-1", **known_as(acme.editor))
+    answers = [client.post("/account/sso/link/") for client in browsers]
+    assert [answer.status_code for answer in answers] == [302, 403]
+    assert "linked already" in answers[1].content.decode()
+    assert len(acts(acme, "sso.linked")) == 1
+    assert [entry.facts["reason"] for entry in acts(acme, "sso.refused")] == ["linked_already"]

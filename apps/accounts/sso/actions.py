@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from apps.audit.actions import record
@@ -206,8 +206,16 @@ def admit(connection: SsoConnection, person: Said) -> SsoIdentity:
 
 @transaction.atomic
 def link(connection: SsoConnection, *, subject: str, member: Member) -> SsoIdentity:
-    """Tie a member to their subject at the provider, because they said so after the provider vouched for them."""
-    made = SsoIdentity.objects.create(connection=connection, subject=subject, member=member, last_used_at=clock.now())
+    """Tie a member to their subject at the provider, because they said so after the provider vouched for them.
+
+    Raises Refused where one of the two is tied already, by a second press of the button for example.
+    """
+    made = SsoIdentity(connection=connection, subject=subject, member=member, last_used_at=clock.now())
+    try:
+        with transaction.atomic():
+            made.save(force_insert=True)
+    except IntegrityError:
+        raise Refused(_("This account is linked already; sign in by the provider again.")) from None
     record("sso.linked", made, member, connection, facts={"subject_sha256": _digest(subject)})
     tell_linked(member.user, tenant=member.tenant.name, row=made.pk)
     return made
