@@ -38,7 +38,7 @@ from apps.tenants.slots import slots
 from .actions import record
 from .bundle import Bundle, stream
 from .filters import EntryFilter
-from .models import Entry, EntryQuerySet, LogExport
+from .models import LATEST, Entry, EntryQuerySet, LogExport
 from .proofs import fresh_checkpoint
 from .saved import worded
 from .sealer import seal
@@ -235,6 +235,8 @@ def _batches(rows: EntryQuerySet) -> Iterator[list[Entry]]:
     while batch:
         yield batch
         last = batch[-1]
+        if last.time >= LATEST:  # no time of an act; nothing is after it, and asking would never end
+            return
         batch = list(rows.filter(Q(time__gte=last.time) & (Q(time__gt=last.time) | Q(id__gt=last.pk)))[:BATCH])
 
 

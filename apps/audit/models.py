@@ -5,7 +5,7 @@ Nobody may change any of it.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
 from django.db import models
@@ -15,6 +15,17 @@ from apps.tenants import clock
 from apps.tenants.models import Access, TenantForeignKey, TenantManager, TenantModel, TenantQuerySet, tenant_key
 
 from . import canonical, catalogue
+
+# Python knows the years 1 to 9999, PostgreSQL more, and infinity: what somebody sets to those is read as one of these.
+EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+
+
+class Moment(models.DateTimeField):
+    """A time that can always be read, so that a page shows the row and a verification names it."""
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
+        """Within what Python knows."""
+        return f"greatest(least({sql}, '{LATEST}'), '{EARLIEST}')", params
 
 
 class EntryQuerySet(TenantQuerySet["Entry"]):
@@ -44,7 +55,7 @@ class Entry(TenantModel):
     access: ClassVar[Access] = Access.APPEND
     sealer_access: ClassVar[str] = "SELECT"
 
-    time = models.DateTimeField(_("when"))
+    time = Moment(_("when"))
     action = models.CharField(_("what"), max_length=64)
     actor_type = models.CharField(max_length=16)
     actor_id = models.UUIDField(_("who"), null=True)
@@ -121,6 +132,7 @@ class Seal(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "seq"], name="audit_seal_seq"),
             models.UniqueConstraint(fields=["tenant", "entry"], name="audit_seal_entry"),
+            models.CheckConstraint(condition=models.Q(seq__gte=0), name="audit_seal_from_zero"),
         ]
 
 
@@ -136,7 +148,7 @@ class Word(TenantModel):
 
     tenant = tenant_key(checked=False)
     word = models.CharField(max_length=40)
-    time = models.DateTimeField()
+    time = Moment()
     entry = TenantForeignKey(Entry, models.PROTECT, related_name="words", db_constraint=False)
 
     class Meta:

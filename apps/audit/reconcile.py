@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.apps import apps
 from django.db import DataError, connection, transaction
@@ -21,22 +22,20 @@ from apps.tenants.security_events import Kind, security_event
 from apps.tenants.slots import slots
 
 from .actions import record
-from .models import Entry, Reconciled
+from .models import Entry, Reconciled, Seal
+from .pruning import recorded
 from .settled import NAMED, otherwise
 
-# A row is not judged where retention has taken the bodies of entries that are newer than it; ids sort by time.
 SAID = """
     WITH entry AS MATERIALIZED (
       SELECT id, CASE WHEN octet_length(body) > 0 THEN convert_from(body, 'UTF8')::jsonb END AS said
       FROM audit_entry WHERE tenant_id = %(tenant)s AND action = ANY(%(acts)s)),
-    pruned AS (
-      SELECT id FROM audit_entry WHERE tenant_id = %(tenant)s AND action = '' ORDER BY time DESC, id DESC LIMIT 1),
     told AS (
       SELECT entry.id AS entry, target ->> 'id' AS id, said -> 'facts' AS facts
       FROM entry, jsonb_array_elements(said -> 'targets') AS target WHERE target ->> 'type' = %(target)s)"""
 UNLOGGED = """{said}
     SELECT kept.id, count(*) OVER () FROM {table} AS kept
-    WHERE kept.tenant_id = %(tenant)s AND kept.id > coalesce((SELECT id FROM pruned), %(zero)s::uuid)
+    WHERE kept.tenant_id = %(tenant)s AND kept.id > %(judged)s
       AND NOT EXISTS (SELECT 1 FROM told WHERE {same})
     ORDER BY kept.id LIMIT %(named)s"""
 VANISHED = """{said}
@@ -44,7 +43,8 @@ VANISHED = """{said}
     WHERE NOT EXISTS (SELECT 1 FROM {table} AS kept WHERE kept.tenant_id = %(tenant)s AND kept.id::text = told.id)
     ORDER BY told.id LIMIT %(named)s"""
 UNTOLD, GONE, OTHERWISE, UNREADABLE = "untold", "gone", "otherwise", "unreadable"
-ZERO = "00000000-0000-0000-0000-000000000000"
+ZERO, LAST = UUID(int=0), 2**128 - 1
+LATE_MS, MS_BITS = 3_600_000, 80  # an id begins with its milliseconds; nothing commits an hour after it was made
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,10 @@ class Reconciliation:
 def reconcile() -> Reconciliation:
     """Compare every kind of row of the tenant in force with the log."""
     found: list[Missing] = []
+    judged = _judged_after()
     for logged in slots.logged:
         try:
-            found += [one for one in (_untold(logged), _gone(logged)) if one]
+            found += [one for one in (_untold(logged, judged), _gone(logged)) if one]
         except DataError:
             found.append(Missing(logged.key, UNREADABLE, logged.acts, 1))
     for settled in slots.settled:
@@ -137,12 +138,23 @@ def last_reconciliation() -> Reconciled | None:
     return Reconciled.objects.first()
 
 
-def _untold(logged: Logged) -> Missing | None:
+def _judged_after() -> UUID:
+    """Rows up to this id are not judged, since retention may have taken the entries that told of them.
+
+    Entries that were taken prove nothing, their ids neither; so the id is that of the first that has to be there. Ids sort
+    by time.
+    """
+    until = recorded().until
+    first = Seal.objects.filter(seq=until).first() if until else None
+    return UUID(int=min(first.entry_id.int + (LATE_MS << MS_BITS), LAST)) if first else ZERO
+
+
+def _untold(logged: Logged, judged: UUID) -> Missing | None:
     """Rows that no entry tells of as they are."""
     same = [f"told.id = kept.{_column(logged, logged.column)}::text"] if logged.column else []
     facts = logged.facts.items()
     same += [f"told.facts ->> '{fact}' IS NOT DISTINCT FROM kept.{_column(logged, at)}::text" for fact, at in facts]
-    return _missing(UNLOGGED, logged, UNTOLD, " AND ".join(same))
+    return _missing(UNLOGGED, logged, UNTOLD, " AND ".join(same), judged)
 
 
 def _gone(logged: Logged) -> Missing | None:
@@ -170,13 +182,13 @@ def _column(logged: Logged, name: str) -> str:
     return connection.ops.quote_name(name)
 
 
-def _missing(query: str, logged: Logged, how: str, same: str) -> Missing | None:
+def _missing(query: str, logged: Logged, how: str, same: str, judged: UUID = ZERO) -> Missing | None:
     table = connection.ops.quote_name(apps.get_model(logged.key)._meta.db_table)
     values: dict[str, Any] = {
         "tenant": current_tenant(),
         "acts": list(logged.acts),
         "target": logged.target,
-        "zero": ZERO,
+        "judged": judged,
         "named": NAMED,
     }
     with connection.cursor() as cursor:

@@ -23,10 +23,11 @@ from .chain import START
 from .models import Seal, Verified, Waiting
 from .pruning import recorded
 from .sealer import seal
-from .walk import Damage, Kind, Walked, walk_log
+from .walk import Damage, Kind, Walked, refuse_hidden_places, walk_log
 
 RECENT_SECONDS = 60
 LARGEST_INLINE = 50_000
+LARGEST = 2**63 - 1  # that can be kept, whatever place somebody puts a seal at
 TILE = storage.TILE
 Walker = Callable[[int, int, bytes, list[int], int], Iterator[Walked]]
 
@@ -63,12 +64,13 @@ def verify(*, incremental: bool = False, most: int | None = None, walker: Walker
     An `incremental` one goes on where the last one that was kept ended, for at most so many entries; it takes the
     entries before on trust, and everything after them not.
     """
-    size = evidence.sealed_size()
+    size = min(evidence.sealed_size(), LARGEST)
     growing, head = _start(incremental, size)
     since = growing.state.size
     until = min(size, since + most) if most is not None else size
     damage, pruned = None, 0
     try:
+        refuse_hidden_places()
         evidence.refuse_a_cut_tail(size)
         head, pruned = _walk(growing, head, until, walker or in_this_process)
         evidence.check_signed(since, until)

@@ -30,18 +30,18 @@ RANGE = 16 * ROW
 _sha256 = hashlib.sha256
 # The columns against the bytes of an entry of today's form, as bytes, since text would be counted by its characters: what
 # stands before `facts`; after the entry's own id, where no fact can stand any more; and the end. Another form, and that
-# of an act in somebody's place or on a visit, is compared in Python.
+# of an act in somebody's place or on a visit, is compared in Python. to_char writes a year before Christ as one after.
 BEGIN = """convert_to('{"action":"' || action || '","actor":{"id":' || coalesce('"' || actor_id || '"', 'null') || ',"type":"'
       || actor_type || '"},', 'UTF8')"""
 MIDDLE = """convert_to('},"id":"' || id || '","impersonator":null,"log":"' || tenant_id || '","outcome":"' || outcome
       || '",', 'UTF8')"""
 TARGETS = """convert_to('"request_id":"' || request_id || '","targets":[' || CASE WHEN target_id IS NULL AND target_type = ''
-      THEN ']' ELSE '{"id":"' || target_id || '","label":' || to_json(target_label) || ',"type":"' || target_type || '"}' END,
+      AND target_label = '' THEN ']' ELSE '{"id":"' || target_id || '","label":' || to_json(target_label) || ',"type":"' || target_type || '"}' END,
       'UTF8')"""
 END = """convert_to(',"time":"' || to_char(time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z","v":1}', 'UTF8')"""
 DISPLAYED = f"""
     position({BEGIN} IN body) = 1 AND place > 0 AND position({TARGETS} IN substr(body, place)) > 0
-    AND substr(body, octet_length(body) - 43) = {END}"""
+    AND substr(body, octet_length(body) - 43) = {END} AND time > '0001-01-02Z'"""
 # An entry whose body was pruned displays nothing but when it was.
 BLANK = """(action = '' AND actor_type = '' AND actor_id IS NULL AND target_type = '' AND target_id IS NULL
     AND target_label = '' AND outcome = '' AND request_id = '')"""
@@ -87,6 +87,7 @@ class Kind(StrEnum):
     CHECKPOINT_MISSING = "checkpoint_missing"
     RECEIPT_BROKEN = "receipt_broken"
     FORGOTTEN = "forgotten"
+    PLACE_HIDDEN = "place_hidden"
     ANCHOR_DIFFERS = "anchor_differs"
 
 
@@ -137,6 +138,17 @@ def walk_log(
         if found.end != min(low + RANGE, end):
             raise Damage(Kind.GAP, found.end, "this place of the chain is missing")
     return found
+
+
+def refuse_hidden_places() -> None:
+    """Walks and exports begin at place 0, so nothing may be sealed before it: it would be counted and never seen.
+
+    Raises Damage. What is beyond a hole is found by the walk, as the last place gives the size.
+    """
+    first = Seal.objects.order_by("seq").first()
+    if first is not None and first.seq < 0:
+        reason = f"entry {first.entry_id} is sealed before the first place, where nobody looks"
+        raise Damage(Kind.PLACE_HIDDEN, first.seq, reason)
 
 
 def counts_agree() -> bool:

@@ -155,3 +155,18 @@ def test_an_act_that_was_never_logged_is_told_to_operators_and_shown_to_the_tena
     assert stop.value.code == 0
     with as_system(busy.id):
         assert Reconciled.objects.get().whole
+
+
+def test_an_empty_entry_of_the_newest_id_makes_nothing_unjudged(busy):
+    """It looks like one that retention took, and stands at no place that a recorded pruning covers."""
+    newest = "ffffffff-ffff-7fff-bfff-ffffffffffff"
+    with database.superuser() as admin:
+        admin.execute(FREE)
+        admin.execute(
+            "INSERT INTO audit_entry (tenant_id, id, time, action, actor_type, target_type, target_label, outcome,"
+            " request_id, body) VALUES (%s, %s, now(), '', '', '', '', '', '', '')",
+            [busy.id, newest],
+        )
+        admin.execute("UPDATE forms_grant SET id = %s WHERE tenant_id = %s", [new_id(), busy.id])
+    with as_system(busy.id):
+        assert "forms.Grant" in reconcile().reason
