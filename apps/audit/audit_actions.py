@@ -72,7 +72,7 @@ ACTIONS = {
     "log.origin_opened": Act(
         _("Began the log under a new name after a restore"),
         _("A backup lacked entries that were signed; the range that is lost is named."),
-        ("incarnation", "lost_from", "lost_to", "root", "logs"),
+        ("incarnation", "before", "anchored", "lost_from", "lost_to", "root", "logs"),
     ),
 }
 

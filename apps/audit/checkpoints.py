@@ -20,8 +20,10 @@ from apps.tenants.security_events import Kind, security_event
 from apps.tenants.slots import Anchored, slots
 
 from . import keys, note, sealer, storage, tree
-from .models import Checkpoint, Incarnation, InstanceLeaf, Log
+from .incarnations import LOCK_INSTANCE, check_anchors, incarnation
+from .models import Checkpoint, InstanceLeaf, Log
 from .statements import Head
+from .walk import Damage
 
 ALIAS = sealer.ALIAS
 # Tenants whose log has grown past their newest checkpoint, by one look at the end of each log.
@@ -35,14 +37,11 @@ DUE = """
     CROSS JOIN LATERAL (SELECT seq FROM audit_seal s WHERE s.tenant_id = t.id ORDER BY seq DESC LIMIT 1) AS last
     WHERE last.seq >= coalesce((SELECT size FROM audit_checkpoint c WHERE c.tenant_id = t.id AND c.log = 0
                                 ORDER BY size DESC, made_at DESC LIMIT 1), 0)"""
-LOCK_INSTANCE = "SELECT pg_advisory_xact_lock(hashtextextended('orkestra.instance', 0))"
 ADD_CHECKPOINT = """
     INSERT INTO audit_checkpoint (tenant_id, id, log, size, root, origin, note, place, made_at)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"""
 ADD_LEAF = """
     INSERT INTO audit_instanceleaf (tenant_id, id, seq, leaf, about, checkpoint) VALUES (%s, %s, %s, %s, %s, %s)"""
-
-ADD_INCARNATION = "INSERT INTO audit_incarnation (tenant_id, id, number, opened_at) VALUES (%s, %s, %s, %s)"
 
 
 class NotSigned(Exception):
@@ -98,21 +97,13 @@ def checkpoint_instance() -> Checkpoint | None:
     ):
         cursor.execute(LOCK_INSTANCE)
         size = _instance_size(cursor)
-        number = incarnation()
-        refuse_when_behind(size, number, anchors)
-        origin = keys.origin_of(None, number)
+        refuse_when_behind(size, anchors)
+        origin = keys.origin_of(None, incarnation())
         newest = newest_checkpoint(Log.INSTANCE, ALIAS)
         if size == 0 or (newest and newest.size == size and newest.origin == origin):
             return newest
         _refuse_another_past(newest, size, _instance)
         return _sign(cursor, Log.INSTANCE, Head(origin, size, tree.root(size, _instance)), None)
-
-
-def incarnation() -> int:
-    """The number that origins carry now."""
-    with as_system(PLATFORM_TENANT_ID):
-        newest = Incarnation.objects.order_by("-number").first()
-    return newest.number if newest else 1
 
 
 def newest_checkpoint(log: Log = Log.ENTRIES, alias: str | None = None) -> Checkpoint | None:
@@ -133,40 +124,33 @@ def outside() -> Sequence[Anchored] | NotSigned:
         return fault
 
 
-def refuse_when_behind(size: int, number: int, anchors: Sequence[Anchored] | NotSigned) -> None:
-    """Raise NotSigned when the instance log is not what an anchor outside the database says it was, or none can be asked."""
+def refuse_when_behind(size: int, anchors: Sequence[Anchored] | NotSigned) -> None:
+    """Raise NotSigned when the instance log, which has this size, is not what anchors outside say, or none can be asked."""
     if isinstance(anchors, NotSigned):
         raise anchors
-    for anchor in anchors:
-        if anchor.incarnation > number:
-            raise NotSigned(f"{anchor.where} knows incarnation {anchor.incarnation} of the logs; here it is {number}.")
-        if anchor.incarnation < number:
-            continue
-        if anchor.size > size:
-            raise NotSigned(
-                f"{anchor.where} holds {anchor.size} checkpoints; here are {size}: an old backup is in force."
-            )
-        with as_system(PLATFORM_TENANT_ID):
-            if tree.root(anchor.size, _instance) != anchor.root:
-                raise NotSigned(f"The first {anchor.size} checkpoints are not those that {anchor.where} holds.")
+    with as_system(PLATFORM_TENANT_ID):
+        try:
+            check_anchors(anchors, size, _instance)
+        except Damage as fault:
+            raise NotSigned(fault.reason) from None
 
 
 def _checkpoint(tenant: UUID, anchors: Sequence[Anchored] | NotSigned) -> Checkpoint | None:
-    number = incarnation()
     with transaction.atomic(using=ALIAS), connections[ALIAS].cursor() as cursor:
         sealer.lock(cursor, tenant)
         state = sealer.head(cursor, tenant).growing.state
-        newest, origin = newest_checkpoint(Log.ENTRIES, ALIAS), keys.origin_of(tenant, number)
+        newest, origin = newest_checkpoint(Log.ENTRIES, ALIAS), keys.origin_of(tenant, incarnation())
         if newest is not None and newest.size == state.size and newest.origin == origin:
             _refuse_another_past(newest, state.size, _entries)
             return newest
+        _refuse_a_forgotten(tenant, newest)
         if state.size == 0 and newest is None:
             return None
         _refuse_another_past(newest, state.size, _entries)
         with as_system(PLATFORM_TENANT_ID):
             cursor.execute(LOCK_INSTANCE)
             place = _instance_size(cursor)
-        refuse_when_behind(place, number, anchors)
+        refuse_when_behind(place, anchors)
         made = _sign(cursor, Log.ENTRIES, Head(origin, state.size, state.root()), place)
         with as_system(PLATFORM_TENANT_ID):
             _add_leaf(cursor, place, made)
@@ -183,6 +167,14 @@ def _refuse_another_past(newest: Checkpoint | None, size: int, read: tree.HashRe
         raise NotSigned(f"The first {newest.size} entries are not those that were signed.")
 
 
+def _refuse_a_forgotten(tenant: UUID, newest: Checkpoint | None) -> None:
+    """The newest checkpoint is the last one that the instance log has about this log; nobody may begin it anew."""
+    with as_system(PLATFORM_TENANT_ID):
+        last = InstanceLeaf.objects.db_manager(ALIAS).filter(about=tenant).order_by("-seq").first()
+    if last is not None and (newest is None or newest.place != last.seq):
+        raise NotSigned(f"The instance log has a checkpoint of this log at place {last.seq}, which is not here.")
+
+
 def _sign(cursor: Any, log: Log, head: Head, place: int | None) -> Checkpoint:
     made = Checkpoint(
         log=log, size=head.size, root=head.root, origin=head.origin, place=place, made_at=clock.now(),
@@ -191,13 +183,6 @@ def _sign(cursor: Any, log: Log, head: Head, place: int | None) -> Checkpoint:
     values = [made.tenant_id, made.pk, log, made.size, made.root, made.origin, made.note, place, made.made_at]
     cursor.execute(ADD_CHECKPOINT, values)
     return made
-
-
-def open_incarnation(number: int) -> None:
-    """Let every log go on under origins that carry this number; what is signed from now on is another log to verifiers."""
-    with as_system(PLATFORM_TENANT_ID), transaction.atomic(using=ALIAS), connections[ALIAS].cursor() as cursor:
-        cursor.execute(LOCK_INSTANCE)
-        cursor.execute(ADD_INCARNATION, [PLATFORM_TENANT_ID, new_id(), number, clock.now()])
 
 
 def instance_size() -> int:

@@ -1,19 +1,18 @@
-"""What stands around the entries of a log and must agree with them: checkpoints, the instance log, nodes, receipts."""
+"""What stands around the entries of a log and must agree with them: checkpoints, their leaves, nodes, receipts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.tenants.context import as_system, current_tenant
 from apps.tenants.models import PLATFORM_TENANT_ID
-from apps.tenants.slots import Anchored, slots
 
 from . import keys, note, storage, tree
-from .checkpoints import INSTANCE, incarnation
 from .models import Checkpoint, Entry, InstanceLeaf, Log, Receipt, Seal, TreeNode, Verified, Waiting
 from .statements import BadStatement, Head
 from .statements import Receipt as Statement
@@ -64,23 +63,58 @@ def compare_nodes(made: list[tuple[tree.Node, bytes]]) -> None:
 
 
 def check_signed(since: int, until: int) -> None:
-    """Every checkpoint over (since, until] says what its note says, signed, and is its leaf of the instance log."""
-    rows = Checkpoint.objects.filter(log=Log.ENTRIES, size__gt=since, size__lte=until).order_by("size")
+    """Every checkpoint over (since, until] says what its note says, signed, and is its leaf of the instance log.
+
+    From the beginning, every leaf about this log has its checkpoint here, too. Checkpoint and leaf commit together.
+    """
+    for rows in in_batches(Checkpoint.objects.filter(log=Log.ENTRIES, size__gt=since, size__lte=until), "size"):
+        leaves = _leaves_at([row.place for row in rows if row.place is not None])
+        for row in rows:
+            check_note(row)
+            if leaves.get(row.place) != (row.pk, tree.leaf_hash(row.note.encode())):
+                raise Damage(
+                    Kind.CHECKPOINT_CHANGED, row.size, "a checkpoint is not the leaf that the instance log has"
+                )
+    if since == 0:
+        _check_none_is_missing(until)
+
+
+def in_batches(rows: QuerySet[Any], field: str) -> Iterator[list[Any]]:
+    """Rows in the order of a field that never falls, so many at a time: memory does not grow with the log."""
+    batch = list(rows.order_by(field, "pk")[:BATCH])
+    while batch:
+        yield batch
+        at, pk = getattr(batch[-1], field), batch[-1].pk
+        beyond = Q(**{f"{field}__gt": at}) | Q(**{field: at, "pk__gt": pk})
+        batch = list(rows.filter(beyond, **{f"{field}__gte": at}).order_by(field, "pk")[:BATCH])
+
+
+def _leaves_at(places: list[int]) -> dict[int | None, tuple[UUID, bytes]]:
+    """place -> (checkpoint, leaf) of the leaves of the instance log about the tenant in force."""
     tenant = current_tenant()
     with as_system(PLATFORM_TENANT_ID):
-        told = InstanceLeaf.objects.filter(about=tenant)
-        leaves = {row.checkpoint: (row.seq, bytes(row.leaf)) for row in told.iterator(BATCH)}
-    for row in rows.iterator(BATCH):
-        _check_note(row)
-        if leaves.pop(row.pk, None) != (row.place, tree.leaf_hash(row.note.encode())):
-            raise Damage(Kind.CHECKPOINT_CHANGED, row.size, "a checkpoint is not the leaf that the instance log has")
-    if since == 0 and leaves and len(leaves) > Checkpoint.objects.filter(size__gt=until, log=Log.ENTRIES).count():
-        place = min(seq for seq, _leaf in leaves.values())
-        raise Damage(Kind.CHECKPOINT_MISSING, until, f"the checkpoint at place {place} of the instance log is missing")
+        rows = InstanceLeaf.objects.filter(about=tenant, seq__in=places).values_list("seq", "checkpoint", "leaf")
+        return {seq: (checkpoint, bytes(leaf)) for seq, checkpoint, leaf in rows}
 
 
-def _check_note(row: Checkpoint) -> None:
-    """A checkpoint by keys that are all unknown here is judged by its root and its leaf alone."""
+def _check_none_is_missing(until: int) -> None:
+    tenant, after = current_tenant(), -1
+    while True:
+        with as_system(PLATFORM_TENANT_ID):
+            rows = InstanceLeaf.objects.filter(about=tenant, seq__gt=after).order_by("seq")
+            told = list(rows.values_list("seq", "checkpoint")[:BATCH])
+        if not told:
+            return
+        here = set(Checkpoint.objects.filter(pk__in=[pk for _seq, pk in told]).values_list("pk", flat=True))
+        for place, pk in told:
+            if pk not in here:
+                reason = f"the checkpoint at place {place} of the instance log is missing"
+                raise Damage(Kind.CHECKPOINT_MISSING, until, reason)
+        after = told[-1][0]
+
+
+def check_note(row: Checkpoint) -> None:
+    """A checkpoint by keys that are all unknown here is judged by its root and its leaf alone. Raises Damage."""
     try:
         head = Head.read(note.split(row.note)[0])
         note.open_note(row.note, keys.verifiers(row.origin))
@@ -90,6 +124,8 @@ def _check_note(row: Checkpoint) -> None:
         raise Damage(Kind.CHECKPOINT_CHANGED, row.size, f"a checkpoint does not hold: {fault}") from None
     if (head.origin, head.size, head.root) != (row.origin, row.size, bytes(row.root)):
         raise Damage(Kind.CHECKPOINT_CHANGED, row.size, "a checkpoint's columns are not what its note says")
+    if not keys.is_origin_of(None if row.log == Log.INSTANCE else row.tenant_id, row.origin):
+        raise Damage(Kind.CHECKPOINT_CHANGED, row.size, "a checkpoint is that of another log")
 
 
 def check_what_is_around() -> None:
@@ -129,65 +165,6 @@ def _leaf_of(entry: Entry) -> bytes:
         return tree.leaf_hash(bytes(entry.body))
     stored = Seal.objects.filter(entry_id=entry.pk).values_list("leaf", flat=True).first()
     return bytes(stored or b"")
-
-
-def check_instance() -> None:
-    """The instance log itself: leaves, nodes, signed roots, every tenant's checkpoints, and the anchors outside.
-
-    For the platform tenant in force; `seq` of a Damage is a place of the instance log.
-    """
-    growing = storage.Growing(tree.CompactRange(), {})
-    heads = dict(_instance_heads())
-    for row in InstanceLeaf.objects.order_by("seq").iterator(BATCH):
-        if row.seq != growing.state.size:
-            raise Damage(Kind.GAP, growing.state.size, "this place of the instance log is missing")
-        growing.append(bytes(row.leaf))
-        if (root := heads.pop(growing.state.size, None)) is not None and root != growing.state.root():
-            reason = f"another root was signed over the first {growing.state.size} checkpoints"
-            raise Damage(Kind.SIGNED_OTHERWISE, row.seq, reason)
-    size = growing.state.size
-    if heads:
-        raise Damage(Kind.TAIL_CUT, size, f"{max(heads)} checkpoints were signed, and {size} are here")
-    for (level, index), found in growing.made:
-        if INSTANCE.stored(level, index, index + 1) != [found]:
-            raise Damage(
-                Kind.TREE_CHANGED, index << level, "a stored hash of the instance log is not that of its leaves"
-            )
-    _check_tenants()
-    check_anchors(slots.anchored(), size)
-
-
-def _instance_heads() -> list[tuple[int, bytes]]:
-    rows = Checkpoint.objects.filter(log=Log.INSTANCE).order_by("size")
-    for row in rows.iterator(BATCH):
-        _check_note(row)
-    return [(size, bytes(root)) for size, root in rows.values_list("size", "root")]
-
-
-def _check_tenants() -> None:
-    """Whoever ever had a checkpoint must still have a log that reaches it: a whole tenant cannot vanish."""
-    for about in InstanceLeaf.objects.order_by().values_list("about", flat=True).distinct():
-        with as_system(about):
-            if not Checkpoint.objects.filter(log=Log.ENTRIES).exists():
-                place = _first_place(about)
-                reason = f"the log of tenant {about} was signed and is gone with all its checkpoints"
-                raise Damage(Kind.CHECKPOINT_MISSING, place, reason)
-
-
-def _first_place(about: Any) -> int:
-    with as_system(PLATFORM_TENANT_ID):
-        return InstanceLeaf.objects.filter(about=about).order_by("seq").values_list("seq", flat=True)[0]
-
-
-def check_anchors(anchors: Iterable[Anchored], size: int) -> None:
-    """What is kept outside must be heads of the instance log of this size; for the platform tenant. Raises Damage."""
-    number = incarnation()
-    for anchor in anchors:
-        if anchor.incarnation == number and anchor.size > size:
-            reason = f"{anchor.where} holds {anchor.size} checkpoints, and {size} are here: an old state is in force"
-            raise Damage(Kind.TAIL_CUT, size, reason)
-        if anchor.incarnation == number and tree.root(anchor.size, INSTANCE) != anchor.root:
-            raise Damage(Kind.ANCHOR_DIFFERS, anchor.size - 1, f"{anchor.where} holds another root")
 
 
 def keep(made: Verification) -> None:

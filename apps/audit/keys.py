@@ -76,3 +76,9 @@ def origin_of(tenant: UUID | None, incarnation: int) -> str:
     host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
     base = f"{host}/audit/{tenant}" if tenant else f"{host}/audit"
     return base if incarnation == 1 else f"{base}/{incarnation}"
+
+
+def is_origin_of(tenant: UUID | None, origin: str) -> bool:
+    """Whether a checkpoint by this name is of this log; the host may have been another one when it was signed."""
+    log = f"/audit/{tenant}" if tenant else "/audit"
+    return re.fullmatch(rf"[^/\s]+{log}(/[1-9][0-9]*)?", origin) is not None

@@ -12,7 +12,7 @@ from apps.tenants.slots import Finding, slots
 
 from . import keys, note, tree
 from .checkpoints import INSTANCE, NotSigned, newest_checkpoint
-from .evidence import check_anchors
+from .incarnations import check_anchors
 from .models import Log
 from .proofs import witnessed
 from .reconcile import last_reconciliation, reconcile
@@ -95,7 +95,7 @@ def _instance_signed() -> Finding:
         note.open_note(made.note, keys.verifiers(made.origin))
         if tree.root(made.size, INSTANCE) != bytes(made.root):
             return Finding(False, _("The log of all checkpoints is not the one that was signed."))
-        check_anchors(anchors, made.size)
+        check_anchors(anchors, made.size, INSTANCE)
     except (note.BadNote, MissingHash, Damage) as fault:
         return Finding(False, str(fault))
     text = _("%(n)s checkpoints of all logs are signed; %(places)s places outside the database hold a head over them.")

@@ -9,7 +9,7 @@ from uuid import UUID
 from apps.tenants.context import current, current_tenant
 
 from . import canonical, keys, note, tree
-from .checkpoints import incarnation
+from .incarnations import incarnation
 from .models import Entry, Receipt
 from .statements import Receipt as Statement
 

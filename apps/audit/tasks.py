@@ -12,7 +12,7 @@ from apps.tenants.models import Tenant
 
 from . import log_exports, reconcile
 from .sealer import seal
-from .verify import keep, verify
+from .verify import keep, verify, with_instance
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ def verify_all(timestamp: int) -> None:
     for tenant in tenants:
         with as_system(tenant):
             seal(tenant)
-            found = verify()
+            found = with_instance(verify())
             keep(found)
             reconcile.keep(reconcile.reconcile())
             if not found.whole:

@@ -5,26 +5,30 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import structlog
 from django.core.cache import cache
 from redis.exceptions import RedisError
 
 from apps.tenants import clock
 from apps.tenants.context import as_system, current_tenant
-from apps.tenants.models import Tenant
+from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
 from apps.tenants.security_events import Kind as Event
 from apps.tenants.security_events import security_event
 
 from . import canonical, evidence, reconcile, storage, tree
 from .chain import START
+from .checkpoints import NotSigned
+from .instance import check_instance
 from .models import Seal, Verified, Waiting
 from .pruning import recorded
 from .sealer import seal
 from .walk import Damage, Kind, Walked, refuse_hidden_places, walk_log
 
+log = structlog.get_logger(__name__)
 RECENT_SECONDS = 60
 LARGEST_INLINE = 50_000
 LARGEST = 2**63 - 1  # that can be kept, whatever place somebody puts a seal at
@@ -179,9 +183,25 @@ def remember(made: Verification) -> None:
 def seal_and_verify() -> Verification:
     """Seal what waits, walk the whole log of the tenant in force, look for acts without an entry, let the pages know."""
     seal(current_tenant())
-    made = verify()
+    made = with_instance(verify())
     keep(made)
     reconcile.keep(reconcile.reconcile())
+    return made
+
+
+def with_instance(made: Verification) -> Verification:
+    """What was found of the platform's log and of the log of all checkpoints, which stands behind its wall; another's as it is.
+
+    A place of anchors that cannot be asked breaks nothing: the sealer, which signs nothing meanwhile, raises the alarm.
+    """
+    if not made.whole or current_tenant() != PLATFORM_TENANT_ID:
+        return made
+    try:
+        check_instance()
+    except Damage as fault:
+        return replace(made, whole=False, kind=fault.kind.value, first_bad=fault.seq, reason=fault.reason)
+    except NotSigned as fault:
+        log.warning("anchors_not_compared", reason=str(fault))
     return made
 
 

@@ -89,6 +89,7 @@ class Kind(StrEnum):
     FORGOTTEN = "forgotten"
     PLACE_HIDDEN = "place_hidden"
     ANCHOR_DIFFERS = "anchor_differs"
+    ORIGIN_UNEXPLAINED = "origin_unexplained"
 
 
 class Damage(Exception):

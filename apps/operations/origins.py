@@ -8,8 +8,9 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.audit.actions import Target, record
-from apps.audit.checkpoints import checkpoint_all, incarnation, instance_size, open_incarnation
+from apps.audit.checkpoints import checkpoint_all, instance_size
 from apps.audit.evidence import signed_size
+from apps.audit.incarnations import incarnation, open_incarnation
 from apps.tenants.context import TenantContext, as_system, tenant_context
 from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
 
@@ -48,13 +49,15 @@ def find_loss() -> Loss:
 
 
 def open_origin(loss: Loss) -> int:
-    """Open the next incarnation, write what is lost into each log as its first entry, and sign; returns its number."""
-    number = max(incarnation(), loss.anchor.incarnation) + 1
-    open_incarnation(number)
-    anchors.forget()
+    """Write what is lost into each log, open the next incarnation, and sign; returns its number.
+
+    The entries come first: whoever is interrupted finds the loss again and may begin once more.
+    """
+    before = incarnation()
+    number = max(before, loss.anchor.incarnation) + 1
     facts = {
-        "incarnation": number, "lost_from": loss.have, "lost_to": loss.anchor.size,
-        "root": loss.anchor.root.hex(), "logs": len(loss.tenants),
+        "incarnation": number, "before": before, "lost_from": loss.have, "anchored": loss.anchor.incarnation,
+        "lost_to": loss.anchor.size, "root": loss.anchor.root.hex(), "logs": len(loss.tenants),
     }  # fmt: skip
     with as_system(PLATFORM_TENANT_ID), transaction.atomic():
         record("log.origin_opened", Target("installation", PLATFORM_TENANT_ID, "Orkestra"), facts=facts)
@@ -66,5 +69,7 @@ def open_origin(loss: Loss) -> int:
             record(
                 "log.origin_opened", tenant, facts={"incarnation": number, "lost_from": lost_from, "lost_to": lost_to}
             )
+    open_incarnation(number)
+    anchors.forget()
     checkpoint_all()
     return number

@@ -12,7 +12,7 @@ from django.db import transaction
 from apps.audit import background, log_exports, sealer, walk
 from apps.audit.actions import Target, record
 from apps.audit.checkpoints import checkpoint, checkpoint_instance
-from apps.audit.evidence import check_instance
+from apps.audit.instance import check_instance
 from apps.audit.models import Entry, LogExport, Seal, Verified
 from apps.audit.sealer import seal
 from apps.audit.verify import keep, seal_and_verify, verify

@@ -19,8 +19,9 @@ from moto.server import ThreadedMotoServer
 from apps.audit import keys, note, probes, sealer
 from apps.audit.actions import record
 from apps.audit.anchored import last_anchor
-from apps.audit.checkpoints import NotSigned, checkpoint, checkpoint_instance, incarnation
-from apps.audit.evidence import check_instance
+from apps.audit.checkpoints import NotSigned, checkpoint, checkpoint_instance
+from apps.audit.incarnations import incarnation
+from apps.audit.instance import check_instance
 from apps.audit.models import Checkpoint, Entry
 from apps.audit.sealer import seal
 from apps.audit.verify import verify

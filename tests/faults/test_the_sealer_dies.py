@@ -11,7 +11,7 @@ import sys
 from django.db import connections
 
 from apps.audit.checkpoints import checkpoint, checkpoint_instance
-from apps.audit.evidence import check_instance
+from apps.audit.instance import check_instance
 from apps.audit.models import Entry, Seal
 from apps.audit.sealer import seal
 from apps.audit.verify import verify

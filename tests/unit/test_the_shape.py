@@ -86,6 +86,7 @@ def test_sql_is_written_by_hand_only_in_places_that_are_known():
         "apps/accounts/sso/finding.py",
         "apps/audit/sealer.py",
         "apps/audit/checkpoints.py",
+        "apps/audit/incarnations.py",
         "apps/audit/walk.py",
         "apps/audit/probes.py",
         "apps/audit/private.py",

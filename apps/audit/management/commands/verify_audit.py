@@ -10,13 +10,14 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError
 
 from apps.audit import private
-from apps.audit.evidence import check_instance
+from apps.audit.checkpoints import NotSigned
+from apps.audit.instance import check_instance
 from apps.audit.parallel import in_processes
 from apps.audit.sealer import seal
 from apps.audit.verify import Verification, keep, verify
 from apps.audit.walk import Damage, Kind
 from apps.tenants.context import TenantContext, as_system, tenant_context
-from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
+from apps.tenants.models import Tenant
 
 WHOLE, TAMPERED, TRUNCATED, INCOMPLETE, COULD_NOT_RUN = range(5)
 
@@ -41,7 +42,7 @@ class Command(BaseCommand):
         try:
             found = list(self._verify(options))
             damage = None if options["tenant"] else self._instance()
-        except DatabaseError as error:
+        except (DatabaseError, NotSigned) as error:
             self.stderr.write(f"Could not verify: {error}")
             sys.exit(COULD_NOT_RUN)
         if not found:
@@ -72,8 +73,7 @@ class Command(BaseCommand):
     def _instance(self) -> Damage | None:
         """The log of all checkpoints, and the anchors outside."""
         try:
-            with as_system(PLATFORM_TENANT_ID):
-                check_instance()
+            check_instance()
         except Damage as fault:
             self.stdout.write(self.style.ERROR(f"{'all checkpoints':<24} TAMPERED  {fault.kind}: {fault}"))
             return fault
