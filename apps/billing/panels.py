@@ -14,7 +14,8 @@ from apps.tenants.slots import Banner, Finding, Gate, InboundHandler, Probe, Set
 
 from . import usage
 from .events import deal_with
-from .gate import EXEMPT, banner, passes, refuse_after_trial
+from .exempt import EXEMPT, passes
+from .gate import banner, refuse_after_trial
 from .models import Counter, Subscription
 
 

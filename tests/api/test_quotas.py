@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, connection, connections, transaction
+from django.urls import get_resolver
 
-from apps.accounts.models import Invitation, Member
+from apps.accounts.models import Invitation, Member, TeamMember
 from apps.accounts.rules import Role
 from apps.billing import actions
+from apps.billing.exempt import EXEMPT
 from apps.billing.models import Counter
 from apps.billing.rules import Resource
+from apps.comms.actions import endpoints
+from apps.comms.models import WebhookEndpoint
 from apps.forms.models import Attachment, Form, Submission
 from apps.tenants import clock
 from apps.tenants.context import as_system
 from apps.tenants.limits import OverLimit
 from tests import cast
+from tests.cast import acting_as
 from tests.forms import body, published, step
+from tests.routes import example, walk
 
 FIELDS = {
     "type", "title", "status", "detail", "code", "resource", "limit", "used", "requested", "plan", "required_plan",
@@ -265,6 +272,58 @@ def test_after_the_trial_people_sign_in_verify_delete_and_leave(api, expired):
     assert api.post("/api/v1/auth/refresh", {"refresh": pair["refresh"]}).status_code == 200
     assert api.as_(expired.owner).post("/api/v1/audit/verify").status_code == 200
     assert api.as_(expired.owner).delete(f"/api/v1/members/{expired.viewer.pk}").status_code == 204
+
+
+def test_after_the_trial_access_is_taken_away_by_page_and_what_leaves_is_stopped(browse, expired):
+    door, team = browse(expired.owner), expired.team("buyers", expired.viewer)
+    with acting_as(expired.owner):
+        hook, _secret = endpoints.create_endpoint(
+            url="https://hooks.example/x", description="", events=["submission.sent"], by=expired.owner
+        )
+    seat, act = expired.url(f"settings/teams/{team.pk}/"), expired.url(f"settings/webhooks/{hook.pk}/act/")
+    member = expired.url(f"settings/members/{expired.viewer.pk}/")
+    assert door.post(seat, {"leave": str(expired.viewer.pk)}).status_code == 302
+    assert door.post(act, {"do": "rotate"}).status_code == 402
+    assert door.post(act, {"do": "delete"}).status_code == 302
+    assert door.post(member, {"do": "role", "role": "member"}).status_code == 402
+    assert door.post(member, {"do": "deactivate"}).status_code == 302
+    assert door.post(member, {"do": "reactivate"}).status_code == 402
+    with as_system(expired.id):
+        assert not TeamMember.objects.filter(team=team).exists()
+        assert not WebhookEndpoint.objects.exists()
+        assert not Member.objects.active().filter(pk=expired.viewer.pk).exists()
+
+
+ONE = "01a20acb-4e16-74de-b97c-4261e1ed4b89"
+# Where one address takes away and gives: what passes, and what else its buttons send.
+BUTTONS = {
+    f"settings/members/{ONE}/": ([{"do": "deactivate"}, {"do": "erase"}], [{"do": "role"}, {"do": "reactivate"}, {}]),
+    f"settings/invitations/{ONE}/": ([{}], [{"do": "resend"}]),
+    f"settings/teams/{ONE}/": ([{"leave": ONE}], [{"member": ONE}]),
+    f"settings/sso/{ONE}/": ([{"do": "remove"}, {"unlink": ONE}], [{"name": "N"}]),
+    f"settings/sso/domains/{ONE}/": ([{"do": "remove"}], [{"do": "check"}, {}]),
+    f"settings/api-keys/accounts/{ONE}/": ([{"do": "off"}], [{"do": "on"}, {"role": "member"}]),
+    f"settings/webhooks/{ONE}/act/": ([{"do": "off"}, {"do": "delete"}, {"do": "end"}], [{"do": "on"}, {"do": "test"}]),
+    f"settings/audit-log/streams/{ONE}/act/": ([{"do": "pause"}, {"do": "remove"}], [{"do": "resume"}, {"do": "test"}]),
+    f"settings/audit-log/views/{ONE}/": ([{"delete": ""}], [{"name": "N"}]),
+    "settings/ai/switch/": ([{"is_on": "off"}], [{"is_on": "on"}]),
+    "settings/sso/add/": ([], [{"do": "remove"}]),
+    "settings/api-keys/accounts/": ([], [{"name": "N"}]),
+}
+
+
+@pytest.mark.parametrize("path", BUTTONS)
+def test_where_one_address_takes_away_and_gives_the_button_decides(browse, expired, path):
+    door, (taken, given) = browse(expired.owner), BUTTONS[path]
+    assert 402 not in {door.post(expired.url(path), sent).status_code for sent in taken}
+    assert {door.post(expired.url(path), sent).status_code for sent in given} == {402}
+
+
+def test_every_button_of_the_table_is_tried_and_each_of_its_addresses_exists():
+    tried = {one.path for one in EXEMPT if one.field and any(re.match(one.path, f"/t/x/{path}") for path in BUTTONS)}
+    assert tried == {one.path for one in EXEMPT if one.field}
+    routes = [example(route) for route in walk(get_resolver())]
+    assert not [one.path for one in EXEMPT if not any(re.match(one.path, route) for route in routes)]
 
 
 def test_before_its_end_a_trial_locks_nothing_and_a_plan_ends_the_lock(api, expired):
