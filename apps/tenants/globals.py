@@ -121,7 +121,9 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
         GlobalTable("auth_permission", "Django's own permissions; unused, no row names a person."),
         GlobalTable("auth_group", "Django's own groups; unused."),
         GlobalTable("auth_group_permissions", "Django's own groups; unused."),
-        GlobalTable("procrastinate_jobs", "The queue: ids and a tenant id, no content.", app=ALL),
+        GlobalTable(
+            "procrastinate_jobs", "The queue: ids, a tenant id, and sealed what was asked for at sign-in.", app=ALL
+        ),
         GlobalTable("procrastinate_events", "What became of each job; ids only.", app=ALL),
         GlobalTable("procrastinate_periodic_defers", "When periodic jobs last ran.", app=ALL),
         GlobalTable("procrastinate_workers", "Workers that are alive.", app=ALL),

@@ -19,7 +19,8 @@ CLAIMS: tuple[Claim, ...] = (
         "audit_chain",
         _("Audit chain"),
         _(
-            "Every act is an entry in a hash chain per tenant, written in the transaction of the act, verified in the background and on demand."
+            "Every act but the saving of a draft is an entry in a hash chain per tenant, written in the transaction of the act, "
+            "verified in the background and on demand."
         ),
         True,
         "audit.chain",
@@ -88,7 +89,11 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "gateway",
         _("Gateway"),
-        _("One table lists every open path; any other needs a tenant claim that matches an active membership."),
+        _(
+            "One table says what each path asks for, and what no rule names gets no further. A few are open to anyone, one's "
+            "own account asks for its person and the platform for a Super Admin; all others ask for a tenant claim that "
+            "matches an active membership."
+        ),
         True,
         "trust.doors",
         ("apps/accounts/doors.py", "apps/accounts/gateway.py"),
@@ -98,7 +103,8 @@ CLAIMS: tuple[Claim, ...] = (
         "four_eyes",
         _("Nobody approves their own"),
         _(
-            "Whoever sends a submission is never asked to decide on it; a step without enough people stands still. A stand-in "
+            "Whoever is signed in and sends a submission is never asked to decide on it; who sends by a public form is not "
+            "known. A step without enough people stands still. A stand-in "
             "decides for a set time, never on what they sent or in a step that asks them too, and both names are kept."
         ),
         True,
@@ -115,14 +121,14 @@ CLAIMS: tuple[Claim, ...] = (
         True,
         "forms.private_files",
         ("apps/forms/store.py", "apps/forms/actions/files.py"),
-        ("tests/api/test_attachments.py",),
+        ("tests/api/test_attachments.py", "tests/api/test_each_word_of_the_log.py"),
     ),
     Claim(
         "headers",
         _("Security headers"),
         _(
             "Pages carry a strict Content Security Policy with nonces and Trusted Types; every answer of ours, static "
-            "files and errors included, forbids framing, sniffing and reading by other sites. The Django admin's policy has no nonces."
+            "files and errors included, forbids framing, sniffing and reading by other sites. The Django admin's policy has neither nonces nor Trusted Types."
         ),
         True,
         "trust.headers",

@@ -13,6 +13,38 @@ NOT_BUILT: tuple[tuple[str, Text, Text], ...] = (
         _("Backups hold everything in clear; whoever reads their folder reads everything."),
     ),
     (
+        "key_backup",
+        _("Backup of keys"),
+        _(
+            "A backup holds database and files, and no key: secrets, signing keys and the anchors beside them are the "
+            "operator's to keep. Without them a restored installation opens no stored secret, and its logs go on only under a new key."
+        ),
+    ),
+    (
+        "encryption_at_rest",
+        _("Encryption of answers and files at rest"),
+        _(
+            "Second factors, webhook secrets and other keys are stored encrypted; answers, files, mails and the audit log lie "
+            "in clear in the database and on the disk. Encrypting the disks is the operator's."
+        ),
+    ),
+    (
+        "deletion",
+        _("Deleting a tenant, a person or what was sent"),
+        _(
+            "Drafts and forms that were never published can be deleted, and a person's addresses erased from the log. A sent "
+            "submission, a published form, an account and a whole tenant cannot; they can be closed or shut out."
+        ),
+    ),
+    (
+        "distant_anchor",
+        _("An anchor elsewhere by itself"),
+        _(
+            "Unless the operator names another place, the signed heads of the logs are kept on the same machine, and whoever "
+            "owns it can rewrite both; what reaches owners by mail or webhook is elsewhere."
+        ),
+    ),
+    (
         "log_streaming",
         _("Other formats of the log's streams"),
         _("Streams carry CloudEvents with entries as they are; OCSF, CEF and syslog are not built."),

@@ -47,7 +47,9 @@ def main() -> int:
     found = {
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "commit": _said(["git", "rev-parse", "HEAD"]),
+        "is_exact_commit": not _said(["git", "status", "--porcelain", "--untracked-files=no"]),
         "fuzz_cases": cases,
+        "fuzz_cases_at_full_size": FUZZ_CASES,
         "go": go(),
         "tests": tests(cases),
     }
@@ -153,7 +155,8 @@ def damages(case: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 def page(found: dict[str, Any]) -> str:
     """The same for people."""
     lines = ["# What was proved about the audit log", "", f"Run by `scripts/prove-audit` at {found['date']}, "
-             f"commit {found['commit'][:12]}, {found['fuzz_cases']} fuzz cases.", ""]  # fmt: skip
+             f"commit {found['commit'][:12]}{'' if found['is_exact_commit'] else ' with changes that were not committed'}, "
+             f"{found['fuzz_cases']} fuzz cases of {FUZZ_CASES} at full size.", ""]  # fmt: skip
     lines += ["## By an implementation of others", "", f"golang.org/x/mod/sumdb: **{found['go']['outcome']}**. "
               f"{found['go'].get('said') or found['go'].get('why')}", ""]  # fmt: skip
     lines += [f"- refused: {name}" for name in found["go"].get("refused", [])]

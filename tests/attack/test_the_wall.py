@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import runpy
 import threading
 from uuid import uuid4
 
 import psycopg
 import pytest
+from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Count
 
 from apps.accounts.models import Member, Team, TeamMember, User
+from apps.comms.management.commands import work
 from apps.tenants import catalogue
 from apps.tenants.context import MissingContext, TenantContext, tenant_context
 from apps.tenants.globals import GLOBAL_TABLES
@@ -40,6 +43,26 @@ def test_the_app_runs_as_a_role_without_special_powers(wall):
 
 def test_the_catalogue_shows_no_fault(wall):
     assert catalogue.faults() == []
+
+
+def _start_web() -> None:
+    runpy.run_module("orkestra.wsgi")
+
+
+def _start_worker() -> None:
+    call_command("work")
+
+
+@pytest.mark.parametrize("start", [_start_web, _start_worker])
+def test_neither_web_nor_worker_starts_behind_a_broken_wall(wall, monkeypatch, start):
+    monkeypatch.setattr(work, "run", lambda *_: pytest.fail("the worker runs"))
+    with database.superuser() as admin:
+        admin.execute("ALTER TABLE forms_form NO FORCE ROW LEVEL SECURITY")
+        try:
+            with pytest.raises(catalogue.BrokenWall, match="forms_form"):
+                start()
+        finally:
+            admin.execute("ALTER TABLE forms_form FORCE ROW LEVEL SECURITY")
 
 
 def test_every_table_is_walled_or_declared_global(wall):

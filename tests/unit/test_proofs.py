@@ -41,7 +41,7 @@ def test_both_pages_show_the_figures_and_say_when_there_are_none_or_they_do_not_
     assert proof is not None
     text = page()
     assert f"<code>{proof.commit[:12]}</code>" in text
-    assert f"{proof.relations_covered} of {proof.relations_total}; the others hold no tenant" in text
+    assert f"{proof.relations_covered} of {proof.relations_total}; the others have no policies" in text
     assert f"{proof.date:%Y-%m-%d %H:%M} UTC, version {proof.version}" in text
     assert "The last proof" in text
     assert "does not hold" not in text
