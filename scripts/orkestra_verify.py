@@ -312,9 +312,9 @@ def read_head(text: str, what: str) -> Head:
     return lines[0], natural(lines[1], what), hash_of(lines[2], f"the root of {what}")
 
 
-def read_receipt(note: str, trust: Trust, what: str) -> tuple[str, str, bytes, str]:
+def read_receipt(text: str, what: str) -> tuple[str, str, bytes, str]:
     """(origin, entry, leaf, time) of a receipt."""
-    lines = open_note(note, trust, what, 1).split("\n")
+    lines = text.split("\n")
     if len(lines) != 6 or lines[0] != "orkestra-receipt/v1":
         raise Fault(TAMPERED, f"{what} is not a receipt")
     values = []
@@ -562,10 +562,10 @@ class Verification:
         if not notes:
             self.lacks.append(f"{path} holds no checkpoint of this log")
 
-    def _kept(self, note: str, path: str) -> str:
+    def _kept(self, note: str, path: str, place: int = 0) -> str:
         """The text of a note that the user kept; that they gave no key for it is no fault of the log."""
         try:
-            return open_note(note, self.trust, path)
+            return open_note(note, self.trust, path, place)
         except Untrusted as fault:
             raise Fault(COULD_NOT_RUN, str(fault)) from None
 
@@ -581,6 +581,7 @@ class Verification:
 
     def _log(self) -> None:
         tree, level = Tree(), SHARE.bit_length() - 1
+        self._compare(tree)
         self._prune(tree)
         for leaves, root in fold(shares(self._entries()), self.options.processes):
             count = len(leaves) // 32
@@ -726,23 +727,21 @@ class Verification:
     def _receipts(self) -> None:
         if RECEIPTS not in self.bundle.names:
             self.lacks.append(f"{RECEIPTS} is not there, which every export has")
-        seen = unknown = 0
+        seen, unknown, what = 0, 0, "a receipt in the bundle"
         for line in (line for part in self.bundle.lines(RECEIPTS) for line in part):
             if (seen := seen + 1) > self.size:
                 raise Fault(TAMPERED, "the bundle has more receipts than entries")
-            (note,) = as_written(line, ("receipt",), "a receipt in the bundle")
+            (note,) = as_written(line, ("receipt",), what)
             try:
-                _origin, entry, leaf, time = read_receipt(str(note), self.trust, "a receipt in the bundle")
+                _origin, entry, leaf, time = read_receipt(open_note(str(note), self.trust, what, 1), what)
                 self.wanted[leaf] = f"the receipt in the bundle for entry {entry}", time, False
             except Untrusted:
                 unknown += 1
         if unknown:
             self.lacks.append(f"{unknown} receipts are signed by keys, or for names, that you did not give")
         for path in self.options.receipt:
-            try:
-                origin, entry, leaf, time = read_receipt("".join(notes_of(path, "")), self.trust, path)
-            except Untrusted as fault:
-                raise Fault(COULD_NOT_RUN, str(fault)) from None
+            note = "".join(notes_of(path, ""))
+            origin, entry, leaf, time = read_receipt(self._kept(note, path, 1), path)
             if origin.split("/audit/")[-1].split("/")[0] != self.origin.split("/audit/")[-1].split("/")[0]:
                 raise Fault(COULD_NOT_RUN, f"{path} is a receipt of {origin}, the bundle of {self.origin}")
             self.wanted[leaf] = f"your receipt {path} for entry {entry}", time, True

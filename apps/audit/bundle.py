@@ -50,7 +50,7 @@ What it is
   keys.txt             the public keys, for comparing only: a verifier must be given the key by somebody you trust
 
 How to verify it, with nothing of ours but one file and no server
-  python orkestra_verify.py --key <fingerprint or key> this-file.zip
+  python orkestra_verify.py --key <fingerprint or key> --origin <name of the log> this-file.zip
 
 What it proves
   That every entry here is, byte for byte, in the log that the key has signed; and for a whole log that nothing is
@@ -58,7 +58,7 @@ What it proves
 
 What it does not prove
   That a selection holds all entries of its kind. That something was never done without being logged. That nobody else
-  was shown another log (compare the checkpoint with an anchor that was kept elsewhere). Anything after this checkpoint.
+  was shown another log (compare with a checkpoint or anchor that was kept elsewhere: --checkpoint). Anything after this checkpoint.
 """
 
 

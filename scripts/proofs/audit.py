@@ -30,6 +30,7 @@ TESTS = (
     "tests/faults/test_anchors.py",
     "tests/faults/test_the_sealer_dies.py",
     "tests/unit/test_the_verifier.py",
+    "tests/unit/test_the_verifier_under_attack.py",
     "tests/unit/test_audit_tree.py",
     "tests/unit/test_audit_checkpoints.py",
     "tests/unit/test_canonical.py",

@@ -225,7 +225,7 @@ SURROGATE = b'{"receipt":"orkestra-receipt/v1\\n\\ud800\\n\\n\\u2014 \\ud800 AAA
         ("receipts.jsonl", SURROGATE), ("receipts.jsonl", b'{"receipt":' + b"1" * 500_000 + b"}\n"),
         ("manifest.json", b"[]"), ("manifest.json", b"1" * 5000), ("manifest.json", b'{"filters":' + b"[" * 100_000),
         ("private.jsonl", b'{"entry":"1","name":"a","salt":"00","value":"\\ud800"}\n'), ("checkpoint.txt", b"\n\n\n"),
-        ("instance.tlog-proof", b"c2sp.org/tlog-proof@v1\nindex " + b"1" * 5000 + b"\n\nx"),
+        ("instance.tlog-proof", made(ENTRIES)["instance.tlog-proof"].replace(b"index 2", b"index " + b"1" * 5000)),
         ("pruned.txt", b"00" * 32 + b"\n"), ("pruned.txt", lines([b"00" * 32] * 5000)),
     ],
 )  # fmt: skip
@@ -257,7 +257,7 @@ def test_a_key_in_base64_may_hold_any_sign(place):
     assert (code, "not signed by a key" in said) == (TAMPERED, True), said
 
 
-def test_a_bundle_that_cannot_be_opened_or_read_could_not_run(place, monkeypatch):
+def test_a_bundle_that_cannot_be_opened_could_not_run(place):
     written(made(ENTRIES), place)
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
@@ -274,15 +274,11 @@ def test_a_verdict_that_nobody_can_hear_is_none(place):
         assert subprocess.run(command, stdout=full, stderr=subprocess.DEVNULL, check=False).returncode >= COULD_NOT_RUN
 
 
-def test_what_is_unforeseen_is_no_verdict(place):
-    """Under so small a stack nothing works."""
-    program = (
-        f"import sys; sys.path.insert(0, {str(SCRIPT.parent)!r}); import orkestra_verify as v; v.number = 1 / 1; "
-        + (f"v.Trust = None; sys.exit(v.main([{str(place)!r}, '--key', {MINE!r}]))")
-    )
-    written(made(ENTRIES), place)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout[:15], done.stderr) == (COULD_NOT_RUN, "COULD NOT RUN: ", "")
+def test_what_is_unforeseen_is_no_verdict_on_the_log(place):
+    """Without the packages of this environment there is no cryptography."""
+    command = [sys.executable, "-I", "-S", str(SCRIPT), str(written(made(ENTRIES), place)), "--key", MINE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout[:14], done.stderr) == (COULD_NOT_RUN, "COULD NOT RUN:", "")
 
 
 MOST_MEMORY_MB = 160
@@ -332,7 +328,7 @@ def bounded(place: Path) -> tuple[int, str, str]:
 def test_a_bomb_gets_its_verdict_within_bounded_memory(place, kind):
     bomb(place, *BOMBS[kind])
     code, errors, said = bounded(place)
-    assert (code, errors) == (TAMPERED, ""), said + errors
+    assert (code, errors, "MemoryError" in said) == (TAMPERED, "", False), said + errors
 
 
 def test_a_directory_of_a_million_names_gets_its_verdict_within_bounded_memory(place):
@@ -342,7 +338,7 @@ def test_a_directory_of_a_million_names_gets_its_verdict_within_bounded_memory(p
     names = whole[at:end] * 1_000_000
     place.write_bytes(whole[:at] + names + patched(whole[end:], END, 12, struct.pack("<I", len(names))))
     code, errors, said = bounded(place)
-    assert (code, errors) == (TAMPERED, ""), said + errors
+    assert (code, errors, "MemoryError" in said) == (TAMPERED, "", False), said + errors
 
 
 FORGED = "x)\x1b[2J\x1b[H\nWHOLE: 21 entries are, byte for byte, what was signed\u202e\ud800\n"
@@ -350,7 +346,7 @@ FORGED = "x)\x1b[2J\x1b[H\nWHOLE: 21 entries are, byte for byte, what was signed
 
 def test_no_text_of_the_bundle_writes_a_line_or_moves_the_cursor(place):
     members = made(ENTRIES, [1, 4])
-    members["manifest.json"] = json.dumps({"filters": {"action": FORGED}}).encode()
+    members["manifest.json"] = json.dumps({"filters": FORGED}).encode()
     code, said = verdict(written(members, place))
     assert code == INCOMPLETE
     assert all(line.isprintable() for line in said.splitlines())
