@@ -4,34 +4,25 @@ from __future__ import annotations
 
 from io import StringIO
 
-from django.conf import settings
-from django.db import transaction
+import pytest
 
-from apps.audit.actions import record
-from apps.audit.checkpoints import checkpoint, checkpoint_instance
-from apps.audit.sealer import seal
 from apps.operations import anchors
-from tests.cast import acting_as
+from tests.faults.test_anchors import configured, sign
 from tests.unit.test_the_verifier import INCOMPLETE, TAMPERED, WHOLE, verifier
 
 
-def sign(company) -> None:
-    """One more entry and all heads over it."""
-    with acting_as(company.owner), transaction.atomic():
-        record("team.created")
-    seal(company.id)
-    checkpoint(company.id)
-    checkpoint_instance()
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    with configured(monkeypatch, ORKESTRA_AUDIT_ANCHORS=f"file://{tmp_path}/anchors"):
+        yield tmp_path / "anchors"
 
 
-def test_an_export_is_whole_by_the_keys_of_the_api_and_continues_the_anchors(api, acme, globex, monkeypatch, tmp_path):
-    values = {"ORKESTRA_AUDIT_ANCHORS": f"file://{tmp_path}/anchors"}
-    monkeypatch.setattr(settings.CONFIG, "environment", settings.CONFIG.environment | values)
-    anchors.forget()
+@pytest.mark.every_tenant
+def test_an_export_is_whole_by_the_keys_of_the_api_and_continues_the_anchors(api, acme, globex, folder, tmp_path):
     sign(globex)
     sign(acme)
     anchors.publish()
-    (head,), (leaves,) = ([str(path) for path in tmp_path.glob(f"anchors/*{end}")] for end in (".checkpoint", ".jsonl"))
+    (head,), (leaves,) = ([str(path) for path in folder.glob(f"*{end}")] for end in (".checkpoint", ".jsonl"))
     door, place = api.as_(acme.owner), tmp_path / "bundle.zip"
     place.write_bytes(b"".join(door.get("/api/v1/audit/export").streaming_content))
     said = door.get("/api/v1/audit/checkpoint").json()
@@ -53,4 +44,3 @@ def test_an_export_is_whole_by_the_keys_of_the_api_and_continues_the_anchors(api
     assert (code, "cannot be compared" in text) == (INCOMPLETE, True), text
     code, text = verdict(mine + of_all, "--checkpoint", leaves)
     assert (code, "continues" in text) == (WHOLE, True), text
-    anchors.forget()
