@@ -49,6 +49,8 @@ SHARE = 1 << 13  # leaves that one process folds at a time; a few megabytes stay
 SHARE_BYTES = 1 << 23
 PRUNING = b'{"action":"audit.pruned",'  # how an entry begins that tells of it; keys are sorted
 ALL_LOGS = re.compile(r"[^/]+/audit(/[0-9]+)?")  # the name of the log of all checkpoints
+NATURAL = re.compile(f"0|[1-9][0-9]{{,{MOST_DIGITS - 1}}}")
+RECEIPT = re.compile("orkestra-receipt/v1\n(.*)\nentry (.*)\nleaf (.*)\ntime (.*)\n")
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 SURROGATE = re.compile("[\ud800-\udfff]")
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what reading bad JSON raises
@@ -147,7 +149,7 @@ def number(text: str) -> int:
 
 
 def natural(text: str, what: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > MOST_DIGITS or text != str(int(text)):
+    if not NATURAL.fullmatch(text):
         raise Fault(TAMPERED, f"{what} has no number where one belongs")
     return int(text)
 
@@ -169,11 +171,16 @@ def as_written(line: bytes, names: tuple[str, ...], what: str) -> list[Any]:
 # Signed notes (c2sp.org/signed-note), checkpoints (c2sp.org/tlog-checkpoint) and receipts.
 
 
-def b64(text: str, what: str) -> bytes:
+def decoded(text: str) -> bytes:
+    """The bytes of base64; none where it is something else."""
     try:
-        found = base64.b64decode(text, validate=True)
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise Fault(TAMPERED, f"{what} is not base64") from None
+        return b""
+
+
+def b64(text: str, what: str) -> bytes:
+    found = decoded(text)
     if base64.b64encode(found).decode() != text:
         raise Fault(TAMPERED, f"{what} is not base64 as it should be")
     return found
@@ -210,7 +217,7 @@ class Trust:
             self.fingerprints.add(text.lower())
         elif len(public) == 32:
             self.publics.add(public)
-        elif len(public := decoded(encoded)) == 33 and identity == key_id(name, public[1:]).hex():
+        elif (public := decoded(encoded))[:1] == b"\x01" and identity == key_id(name, public[1:]).hex():
             self.names.setdefault(public[1:], set()).add(name)
         else:
             raise Fault(
@@ -232,14 +239,6 @@ class Trust:
     def name(self, log: str) -> bool:
         """Whether the user named this log by a verifier key."""
         return any(log in names for names in self.names.values())
-
-
-def decoded(text: str) -> bytes:
-    """The bytes of base64; none where it is something else."""
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return b""
 
 
 def read_pem(path: str) -> bytes:
@@ -314,16 +313,11 @@ def read_head(text: str, what: str) -> Head:
 
 def read_receipt(text: str, what: str) -> tuple[str, str, bytes, str]:
     """(origin, entry, leaf, time) of a receipt."""
-    lines = text.split("\n")
-    if len(lines) != 6 or lines[0] != "orkestra-receipt/v1":
+    found = RECEIPT.fullmatch(text)
+    if found is None:
         raise Fault(TAMPERED, f"{what} is not a receipt")
-    values = []
-    for line, label in zip(lines[2:5], ("entry", "leaf", "time")):
-        found, _space, value = line.partition(" ")
-        if found != label:
-            raise Fault(TAMPERED, f"{what} does not name its {label}")
-        values.append(value)
-    return lines[1], values[0], hash_of(values[1], f"the leaf of {what}"), values[2]
+    origin, entry, leaf, time = found.groups()
+    return origin, entry, hash_of(leaf, f"the leaf of {what}"), time
 
 
 # The bundle: known names only, nothing is ever written to a disk, every size is bounded while it is read.
