@@ -112,6 +112,20 @@ def test_the_link_of_an_invitation_is_kept_no_longer_than_until_it_is_sent(acme,
     assert "/account/invitation/" not in now(acme, message).body
 
 
+def test_the_link_of_a_mail_that_is_given_up_is_not_kept_either(acme, post):
+    post.refuses = True
+    with acting_as(acme.owner):
+        invite(email="new@person.example", role="member", by=acme.owner)
+        message = OutboxMessage.objects.get(template="account/mail/invitation")
+        for _attempt in range(actions.MAX_ATTEMPTS - 1):
+            with pytest.raises(actions.TryAgain):
+                actions.deliver(message.pk)
+        assert "/account/invitation/" in now(acme, message).body
+        actions.deliver(message.pk)
+    assert now(acme, message).state == OutboxState.FAILED
+    assert "/account/invitation/" not in now(acme, message).body
+
+
 def test_a_mail_that_never_goes_out_is_given_up_and_says_why(acme, post):
     message = promise(acme)
     post.refuses = True

@@ -29,7 +29,7 @@ SECRET_TEMPLATES = frozenset(
         "forms/mail/receipt",
     }
 )
-ERASED = "(The text held a secret and was erased after sending.)"
+ERASED = "(The text held a secret and was erased.)"
 
 
 class TryAgain(Exception):
@@ -64,12 +64,12 @@ def deliver(message_id: UUID) -> None:
         error = _hand_over(message)
         if error is None:
             message.state, message.sent_at, message.last_error = OutboxState.SENT, clock.now(), ""
-            if message.template in SECRET_TEMPLATES:
-                message.body = ERASED
         else:
             message.last_error = error[:300]
             if message.attempts >= MAX_ATTEMPTS:
                 message.state = OutboxState.FAILED
+        if message.state != OutboxState.QUEUED and message.template in SECRET_TEMPLATES:
+            message.body = ERASED
         message.save()
     if message.state == OutboxState.QUEUED:
         raise TryAgain(message.last_error)
