@@ -68,6 +68,7 @@ def set_stand_in(
 @transaction.atomic
 def end_stand_in(delegation: Delegation, *, by: Member) -> Delegation:
     """End it at once. Raises Forbidden unless by whom it stands in for or with members.write, Conflict when it is over."""
+    refuse_support()
     if by.pk != delegation.person_id:
         require("members.write")
     delegation = Delegation.objects.with_people().select_for_update(of=("self",), no_key=True).get(pk=delegation.pk)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.audit.actions import record
 from apps.tenants import clock, egress
-from apps.tenants.context import require
+from apps.tenants.context import refuse_support, require
 from apps.tenants.encryption import seal
 from apps.tenants.freshness import require_fresh
 from apps.tenants.refusals import Conflict, Invalid, Refused
@@ -30,6 +30,7 @@ def create_endpoint(*, url: str, events: list[str], description: str = "", by: A
 
     Raises Refused for an address where Orkestra does not call or that is there already, Invalid for unknown events.
     """
+    refuse_support()
     require("settings.write")
     require_fresh("webhook.create")
     _check(url, events)
@@ -50,6 +51,7 @@ def change_endpoint(endpoint: WebhookEndpoint, *, by: Any, **changes: Any) -> We
     url, events = changes.get("url", found.url), changes.get("events", found.events)
     _check(url, events)
     if url != found.url:
+        refuse_support()
         require_fresh("webhook.move")
         _check_new(url)
     before = {"events_before": found.events, "off_before": found.off} | _moved(found.url, url)
@@ -76,6 +78,7 @@ def delete_endpoint(endpoint: WebhookEndpoint, *, by: Any) -> None:
 @transaction.atomic
 def rotate_secret(endpoint: WebhookEndpoint, *, by: Any) -> str:
     """A new secret; the one before signs beside it for a day, so that the receiver can change over. Any older one ends."""
+    refuse_support()
     require("settings.write")
     require_fresh("webhook.rotate")
     WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)

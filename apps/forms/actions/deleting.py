@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import Member
 from apps.audit.actions import record
+from apps.tenants.context import refuse_support
 from apps.tenants.freshness import require_fresh
 from apps.tenants.refusals import Conflict, Forbidden, Refused
 
@@ -31,6 +32,7 @@ def delete_form(form: Form, *, by: Member) -> None:
 @transaction.atomic
 def discard_draft(submission: Submission, *, by: Member) -> None:
     """Delete one's own draft with the rows of its files. Raises Forbidden, Conflict once it was sent."""
+    refuse_support()
     found = Submission.objects.select_for_update().get(pk=submission.pk)
     if found.submitter_id != by.pk:
         raise Forbidden()

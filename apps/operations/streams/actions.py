@@ -12,7 +12,7 @@ from apps.audit.evidence import sealed_size
 from apps.audit.sealer import seal as seal_log
 from apps.comms.signing import new_secret
 from apps.tenants import clock, egress
-from apps.tenants.context import current_tenant, require
+from apps.tenants.context import current_tenant, refuse_support, require
 from apps.tenants.encryption import seal
 from apps.tenants.freshness import require_fresh
 from apps.tenants.jobs import defer
@@ -31,6 +31,7 @@ def add_stream(*, url: str, by: Any, description: str = "", whole: bool = True) 
     Raises NotFresh for a sign-in that is too old, Refused for an address where Orkestra does not call, that is there
     already, or one too many.
     """
+    refuse_support()
     _may_write()
     require_fresh("stream.add")
     egress.check_url(url)
@@ -90,6 +91,7 @@ def release_held() -> int:
 @transaction.atomic
 def replay(stream: Stream, *, since: int, by: Any) -> Stream:
     """Send everything from this place of the log on, again. Raises Invalid for a place that is not there."""
+    refuse_support()
     _may_write()
     seal_log(current_tenant())
     found, size = _locked(stream), sealed_size()
@@ -104,6 +106,7 @@ def replay(stream: Stream, *, since: int, by: Any) -> Stream:
 @transaction.atomic
 def rotate(stream: Stream, *, by: Any) -> str:
     """A new secret, shown once; the one before signs beside it for a day."""
+    refuse_support()
     _may_write()
     require_fresh("stream.rotate")
     found, secret = _locked(stream), new_secret()
