@@ -212,3 +212,29 @@ def test_the_last_of_a_team_that_a_path_asks_stays_until_somebody_else_is_in(api
     assert "put somebody else in first" in page.content.decode()
     assert api.as_(acme.owner).post(place, {"member": str(acme.reviewer.pk)}).status_code == 201
     assert api.as_(acme.owner).delete(f"{place}/{acme.editor.pk}").status_code == 204
+
+
+def test_nobody_takes_a_step_that_must_be_another_persons_than_theirs_was(api, acme):
+    """Four eyes: who confirmed is refused as the heir of who verifies, since their decision never would be taken."""
+    other = acme.member("other")
+    steps = step("confirm", acme.reviewer), step("verify", acme.editor, not_same_as=["confirm"])
+    submission = sent(api, acme, published(api, acme.owner, *steps))
+    (task,) = api.as_(acme.reviewer).get("/api/v1/tasks").json()["results"]
+    verdict = {"verdict": "approve", "revision": task["revision"]}
+    assert api.as_(acme.reviewer).post(f"/api/v1/tasks/{task['id']}/decide", verdict).status_code == 201
+    (tie,) = [
+        one
+        for one in api.as_(acme.owner).get(f"/api/v1/members/{acme.editor.pk}/ties").json()
+        if one["key"].startswith("assignment:")
+    ]
+    heirs = {
+        one["key"]: str(other.pk) for one in api.as_(acme.owner).get(f"/api/v1/members/{acme.editor.pk}/ties").json()
+    }
+    refused = shut_out(api, acme, acme.editor, heirs=heirs | {tie["key"]: str(acme.reviewer.pk)})
+    assert (refused.status_code, refused.json()["code"]) == (400, "no_heir")
+    assert "had a part in" in refused.content.decode()
+    assert is_active(acme, acme.editor)
+    assert shut_out(api, acme, acme.editor, heirs=heirs).status_code == 200
+    (task,) = api.as_(other).get("/api/v1/tasks").json()["results"]
+    assert api.as_(other).post(f"/api/v1/tasks/{task['id']}/decide", verdict).status_code == 201
+    assert api.as_(acme.owner).get(f"/api/v1/submissions/{submission}").json()["state"] == "approved"

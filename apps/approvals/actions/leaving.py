@@ -15,6 +15,7 @@ from apps.tenants.slots import Leaving, Tie
 
 from .. import mails
 from ..models import DECIDING_ROLES, Assignment, AssignmentState, Case, CaseState, CaseStep, Decision, StepState
+from .cases import shut_out
 
 
 def open_assignments(member: Member) -> list[Tie]:
@@ -43,8 +44,14 @@ def reassign(tie: Tie, member: Member, heir: Member, by: Member) -> None:
     if asked.state != AssignmentState.OPEN or step.state != StepState.OPEN or case.state != CaseState.IN_REVIEW:
         return
     words = {"name": heir.name, "reference": case.reference}
+    step.case = case
     if heir.role not in DECIDING_ROLES or case.requester_id == heir.pk:
         raise Refused(_("%(name)s may not decide on %(reference)s.") % words, code="no_heir", field=tie.key)
+    if heir.pk in shut_out(case, step.definition):
+        text = _(
+            "%(name)s had a part in %(reference)s before and may not decide this step; choose somebody else for it."
+        )
+        raise Refused(text % words, code="no_heir", field=tie.key)
     if (
         Assignment.objects.filter(step=step, person=heir).exists()
         or Decision.objects.filter(step=step, person=heir).exists()
