@@ -11,11 +11,13 @@ class ApprovalsConfig(AppConfig):
 
         from . import panels
         from .actions import leaving, standing_in
+        from .attested import ATTESTED
         from .audit_actions import ACTIONS, LOGGED, SETTLED
 
         register(ACTIONS)
         slots.logged.fill(LOGGED)
         slots.settled.fill(SETTLED)
+        slots.attested.fill(ATTESTED)
         slots.leaving.add(leaving.LEAVING)
         slots.leaving.add(standing_in.LEAVING)
         panels.fill_slots()

@@ -112,7 +112,7 @@ class EntryViewSet(ReadOnlyTenantViewSet[Entry]):
 class UntoldSerializer(serializers.Serializer[Any]):
     kind = serializers.CharField(help_text="what the rows are, as room and model")
     how = serializers.CharField(
-        help_text="untold: no entry says so; gone: an entry tells of it; otherwise: the newest says otherwise; unreadable: no entry is legible"
+        help_text="untold: no entry says so; gone: an entry tells of it; otherwise: the newest says otherwise; changed: not what its hash or its entry says; unreadable: no entry is legible"
     )
     acts = serializers.ListField(child=serializers.CharField())
     count = serializers.IntegerField()

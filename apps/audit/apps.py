@@ -8,15 +8,18 @@ class AuditConfig(AppConfig):
     def ready(self) -> None:
         from django.utils.translation import gettext_lazy as _
 
+        from apps.tenants.logged import Attested
         from apps.tenants.slots import Heartbeat, Probe, SettingsPage, Watcher, slots
 
-        from . import background, probes
+        from . import background, private, probes, searched
         from .audit_actions import ACTIONS, LOGGED
         from .catalogue import register
         from .forgeries import record_forgery
 
         register(ACTIONS)
         slots.logged.fill(LOGGED)
+        slots.attested.add(Attested("audit.PrivateValue", private.differing))
+        slots.attested.add(Attested("audit.Word", searched.unfindable))
         slots.watchers.add(Watcher("audit.forgeries", record_forgery))
 
         slots.settings_pages.add(

@@ -1,7 +1,7 @@
 """Compare what the rooms store with what the log says, to find an act that was never logged: hashes cannot show that.
 
 Each room declares in `slots.logged` which act an entry of each of its rows must have, and in `slots.settled` what the
-newest entry leaves behind (`settled.py`). Sets are compared in the database, one statement for each model and direction.
+newest entry leaves behind (`settled.py`), and in `slots.attested` what must be as a hash or an entry beside it says. Sets are compared in the database, one statement for each model and direction.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.db import DataError, connection, transaction
 
 from apps.tenants import clock
 from apps.tenants.context import as_system, current_tenant
-from apps.tenants.logged import Logged, Settled
+from apps.tenants.logged import Attested, Logged, Settled
 from apps.tenants.models import Access
 from apps.tenants.security_events import Kind, security_event
 from apps.tenants.slots import slots
@@ -42,7 +42,7 @@ VANISHED = """{said}
     SELECT told.id, count(*) OVER () FROM told
     WHERE NOT EXISTS (SELECT 1 FROM {table} AS kept WHERE kept.tenant_id = %(tenant)s AND kept.id::text = told.id)
     ORDER BY told.id LIMIT %(named)s"""
-UNTOLD, GONE, OTHERWISE, UNREADABLE = "untold", "gone", "otherwise", "unreadable"
+UNTOLD, GONE, OTHERWISE, UNREADABLE, CHANGED = "untold", "gone", "otherwise", "unreadable", "changed"
 ZERO, LAST = UUID(int=0), 2**128 - 1
 LATE_MS, MS_BITS = 3_600_000, 80  # an id begins with its milliseconds; nothing commits an hour after it was made
 
@@ -64,6 +64,7 @@ class Missing:
             UNTOLD: "no entry {acts} tells of it as it is stored",
             GONE: "an entry {acts} tells of it, and it is gone",
             OTHERWISE: "the newest entry {acts} says otherwise",
+            CHANGED: "what is stored is not what its hash or its entry says",
             UNREADABLE: "entries {acts} cannot be read: verify_audit names them",
         }[self.how]
         more = f", and {self.count - len(self.ids)} more" if self.count > len(self.ids) and self.ids else ""
@@ -109,6 +110,8 @@ def reconcile() -> Reconciliation:
             found.append(Missing(logged.key, UNREADABLE, logged.acts, 1))
     for settled in slots.settled:
         found += _otherwise(settled)
+    for attested in slots.attested:
+        found += _changed(attested)
     return Reconciliation(len(list(slots.logged)), tuple(found), clock.now())
 
 
@@ -172,6 +175,16 @@ def _otherwise(settled: Settled) -> list[Missing]:
     except DataError:
         return [Missing(settled.key, UNREADABLE, tuple(settled.says), 1)]
     return [Missing(settled.key, OTHERWISE, tuple(settled.says), count, ids)] if count else []
+
+
+def _changed(attested: Attested) -> list[Missing]:
+    """Rows that are not as a hash or an entry beside them says."""
+    count, named = 0, []
+    for pk in attested.differing():
+        count += 1
+        if count <= NAMED:
+            named.append(str(pk))
+    return [Missing(attested.key, CHANGED, (), count, tuple(named))] if count else []
 
 
 def _column(logged: Logged, name: str) -> str:

@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from apps.tenants.refusals import Text
 from apps.tenants.slots import slots
 
-from . import canonical, catalogue
+from . import canonical, catalogue, private
 from .models import Entry, PrivateValue
+from .private import Fate
 
 BEFORE, MEMBER = "before", "member"
 ID_LENGTH = 36
@@ -30,7 +31,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Row:
-    """One entry, ready for a template. `erased` names the private values that the entry commits to and nobody holds."""
+    """One entry, ready for a template.
+
+    `kept` are the private values that it commits to; `erased` names those whose erasure the log attests, `missing` those
+    that are gone or are others, with nothing that attests it.
+    """
 
     entry: Entry
     seq: int | None
@@ -43,6 +48,7 @@ class Row:
     facts: tuple[tuple[str, str], ...] = ()
     kept: dict[str, str] = field(default_factory=dict)
     erased: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     readable: bool = True
 
@@ -64,13 +70,20 @@ def rows_of(entries: Sequence[Entry]) -> list[Row]:
     """The rows of one page, with three short queries for all of them; `seals` are prefetched."""
     documents = {entry.pk: _document(entry) for entry in entries}
     names = slots.actor_names(_people(entries, documents))
-    private: dict[UUID, dict[str, str]] = {}
+    held: dict[UUID, dict[str, private.Held]] = {}
     for one in PrivateValue.objects.filter(entry_id__in=list(documents)):
-        private.setdefault(one.entry_id, {})[one.name] = one.value
-    return [_row(entry, documents[entry.pk], names, private.get(entry.pk, {})) for entry in entries]
+        held.setdefault(one.entry_id, {})[one.name] = bytes(one.salt), one.value
+    erasures = private.Erasures()
+    return [_row(entry, documents[entry.pk], names, held.get(entry.pk, {}), erasures) for entry in entries]
 
 
-def _row(entry: Entry, said: dict[str, Any] | None, names: dict[UUID, str], kept: dict[str, str]) -> Row:
+def _row(
+    entry: Entry,
+    said: dict[str, Any] | None,
+    names: dict[UUID, str],
+    held: dict[str, private.Held],
+    erasures: private.Erasures,
+) -> Row:
     seal = next(iter(entry.seals.all()), None)  # type: ignore[attr-defined]
     seq, who = (seal.seq if seal else None), _who(entry, names, str((said or {}).get("credential")))
     if said is None:
@@ -79,6 +92,7 @@ def _row(entry: Entry, said: dict[str, Any] | None, names: dict[UUID, str], kept
     behalf = _named(said.get("on_behalf_of"), names)
     both = _("%(who)s for %(whom)s") % {"who": who, "whom": behalf} if behalf else who
     facts = _with_names(facts, names)
+    fates = {name: fate for name, fate, _seq in private.fates(entry.pk, bytes(entry.body), held, erasures)}
     return Row(
         entry,
         seq,
@@ -89,8 +103,9 @@ def _row(entry: Entry, said: dict[str, Any] | None, names: dict[UUID, str], kept
         impersonator=_named(said.get("impersonator"), names),
         changes=changes(entry.action, facts),
         facts=tuple((name, _plain(value)) for name, value in facts.items()),
-        kept=kept,
-        erased=tuple(one["name"] for one in said.get("private", []) if one["name"] not in kept),
+        kept={name: held[name][1] for name, fate in fates.items() if fate is Fate.KEPT},
+        erased=tuple(name for name, fate in fates.items() if fate is Fate.ERASED),
+        missing=tuple(name for name, fate in fates.items() if fate in {Fate.LOST, Fate.BROKEN}),
         others=tuple(one["label"] or one["type"] for one in said.get("targets", [])[1:]),
     )
 

@@ -12,11 +12,13 @@ class FormsConfig(AppConfig):
         from . import panels
         from .actions.leaving import LEAVING, PATHS
         from .actions.ownership import owns_a_form
+        from .attested import ATTESTED
         from .audit_actions import ACTIONS, LOGGED, SETTLED
 
         register(ACTIONS)
         slots.logged.fill(LOGGED)
         slots.settled.fill(SETTLED)
+        slots.attested.fill(ATTESTED)
         slots.leaving.add(LEAVING)
         slots.leaving.add(PATHS)
         slots.team_owns = owns_a_form

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from uuid import UUID
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,17 @@ class Logged:
     target: str
     column: str = "id"
     facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Attested:
+    """That what stands beside a hash or an entry is what that says: `differing` finds the ids of what is not.
+
+    It holds a batch at a time, and raises nothing for rows that cannot be read: those differ.
+    """
+
+    key: str
+    differing: Callable[[], Iterator[UUID]]
 
 
 class Seen(StrEnum):

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
-from .logged import Logged, Settled
+from .logged import Attested, Logged, Settled
 from .refusals import Text
 
 
@@ -348,6 +348,7 @@ class Slots:
     leaving: Slot[Leaving] = field(default_factory=Slot)
     logged: Slot[Logged] = field(default_factory=Slot)
     settled: Slot[Settled] = field(default_factory=Slot)
+    attested: Slot[Attested] = field(default_factory=Slot)
     platform_pages: Slot[PlatformPage] = field(default_factory=Slot)
     dependencies: Slot[Dependency] = field(default_factory=Slot)
     inbound: Slot[InboundHandler] = field(default_factory=Slot)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -45,6 +45,14 @@ def window(
         newer=_link(query, "after", shown[0], by, identity) if shown and has_newer else "",
         older=_link(query, "before", shown[-1], by, identity) if shown and has_older else "",
     )
+
+
+def batches(rows: QuerySet[ModelT], size: int) -> Iterator[list[ModelT]]:
+    """All rows in the order of their ids, so many at a time; a cursor of ours would hold them all."""
+    found = list(rows.order_by("pk")[:size])
+    while found:
+        yield found
+        found = list(rows.filter(pk__gt=found[-1].pk).order_by("pk")[:size])
 
 
 def _beyond(moment: str, identity: str, side: str, position: tuple[datetime, UUID]) -> Q:

@@ -44,11 +44,12 @@ CLAIMS: tuple[Claim, ...] = (
         _("Nothing done without an entry"),
         _(
             "Every hour, what members, forms, submissions, decisions, files, keys and access store is compared with the log: "
-            "a row put in or put back, a decision taken away, a verdict or a role turned around behind it is found and named."
+            "a row put in or put back, a decision taken away, a verdict or a role turned around behind it is found and named. "
+            "Answers, forms and paths are hashed anew, and addresses compared with what their entries commit to."
         ),
         True,
         "audit.reconciled",
-        ("apps/audit/reconcile.py", "apps/audit/settled.py"),
+        ("apps/audit/reconcile.py", "apps/audit/settled.py", "apps/forms/attested.py"),
         ("tests/attack/test_acts_never_logged.py", "tests/attack/test_rows_turned_round.py"),
     ),
     Claim(

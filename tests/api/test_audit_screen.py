@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db import connection, transaction
 
+from apps.audit import private
 from apps.audit.actions import Target, record
 from apps.audit.catalogue import kinds
 from apps.audit.filters import EntryFilter
@@ -124,10 +125,15 @@ def test_a_row_says_who_what_how_and_from_where(browse, acme, thing):
     assert "<del>member</del> → <ins>viewer</ins>" in text
     looked = browser.get(acme.url(PAGE), {"action": "audit.viewed"}).content.decode()
     assert all(words in looked for words in ("looked at the audit log", "Lynx/2.9", "127.0.0.1"))
-    with acting_as(acme.owner), connection.cursor() as cursor:
-        cursor.execute("SELECT orkestra_erase_private(%s)", [acme.owner.user_id])
+    with acting_as(acme.owner), transaction.atomic():
+        private.erase(acme.owner.user_id)
     looked = browser.get(acme.url(PAGE), {"action": "audit.viewed"}).content.decode()
     assert "Lynx/2.9" not in looked
+    assert "nothing attests an erasure" in looked
+    with acting_as(acme.owner), transaction.atomic():
+        record("privacy.erased", acme.owner, facts={"values": 2, "person": str(acme.owner.user_id)})
+    looked = browser.get(acme.url(PAGE), {"action": "audit.viewed"}).content.decode()
+    assert "nothing attests an erasure" not in looked
     assert "erased" in looked
 
 

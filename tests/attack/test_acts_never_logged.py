@@ -10,6 +10,7 @@ from django.core.management import call_command
 
 from apps.audit.models import Entry, Reconciled
 from apps.audit.reconcile import reconcile
+from apps.audit.sealer import seal
 from apps.tenants.context import as_system
 from apps.tenants.ids import new_id
 from apps.tenants.models import TenantModel
@@ -83,6 +84,41 @@ ATTACKS = {
         "UPDATE forms_revision SET sha256 = repeat('0', 64) WHERE tenant_id = %(tenant)s AND id ="
         " (SELECT id FROM forms_revision WHERE tenant_id = %(tenant)s LIMIT 1)", "forms.Revision",
     ),
+    "the answers that were approved are changed beside their hash": (
+        "UPDATE forms_revision SET data = jsonb_set(data, '{total}', '9000000') WHERE tenant_id = %(tenant)s", "forms.Revision",
+    ),
+    "answers are made such that nobody can hash them": (
+        "UPDATE forms_revision SET data = '[1.5]' WHERE tenant_id = %(tenant)s", "forms.Revision",
+    ),
+    "a question is asked otherwise": (
+        "UPDATE forms_formversion SET schema = replace(schema, 'total', 'sum') WHERE tenant_id = %(tenant)s",
+        "forms.FormVersion",
+    ),
+    "a form is made unreadable": (
+        "UPDATE forms_formversion SET ui = '{' WHERE tenant_id = %(tenant)s", "forms.FormVersion",
+    ),
+    "a path is led elsewhere": (
+        "UPDATE approvals_pathversion SET definition = replace(definition, 'manager', 'nobody') WHERE tenant_id = %(tenant)s",
+        "approvals.PathVersion",
+    ),
+    "where somebody came from is changed": (
+        "UPDATE audit_privatevalue SET value = '203.0.113.9' WHERE tenant_id = %(tenant)s", "audit.PrivateValue",
+    ),
+    "where somebody came from is taken away": (
+        "DELETE FROM audit_privatevalue WHERE tenant_id = %(tenant)s", "audit.PrivateValue",
+    ),
+    "where somebody came from is made up": (
+        "INSERT INTO audit_privatevalue (tenant_id, id, entry_id, name, salt, value) SELECT %(tenant)s, %(fresh)s, id,"
+        " 'address', sha256(''), '203.0.113.9' FROM audit_entry e WHERE tenant_id = %(tenant)s AND NOT EXISTS"
+        " (SELECT 1 FROM audit_privatevalue v WHERE v.entry_id = e.id AND v.tenant_id = e.tenant_id) LIMIT 1",
+        "audit.PrivateValue",
+    ),
+    "an entry is taken out of the search": (
+        "DELETE FROM audit_word WHERE tenant_id = %(tenant)s", "audit.Word",
+    ),
+    "a word of an entry is another": (
+        "UPDATE audit_word SET word = word || 'x' WHERE tenant_id = %(tenant)s", "audit.Word",
+    ),
     "a member is put in": (
         "UPDATE accounts_member SET id = %(fresh)s WHERE tenant_id = %(tenant)s AND role = 'viewer'", "accounts.Member",
     ),
@@ -96,6 +132,7 @@ TEAMS = (
 
 
 def test_what_no_entry_tells_of_is_found_and_named_and_undoing_it_heals(busy):
+    seal(busy.id)
     with as_system(busy.id):
         assert reconcile().whole, reconcile().reason
     for name, (statement, model) in ATTACKS.items():
@@ -170,3 +207,18 @@ def test_an_empty_entry_of_the_newest_id_makes_nothing_unjudged(busy):
         admin.execute("UPDATE forms_grant SET id = %s WHERE tenant_id = %s", [new_id(), busy.id])
     with as_system(busy.id):
         assert "forms.Grant" in reconcile().reason
+
+
+@pytest.mark.parametrize("data", ['{"item": "A", "total": 9000000}', "[1.5]"])
+def test_answers_that_are_not_those_that_were_sent_are_not_shown_to_whoever_decides(busy, api, browse, data):
+    page = browse(busy.reviewer)
+    task = api.as_(busy.reviewer).get("/api/v1/tasks").json()["results"][0]
+    pages = [busy.url(f"tasks/{task['id']}/"), busy.url(f"submissions/{task['submission']}/")]
+    assert 'id="decision"' in page.get(pages[0]).content.decode()
+    with database.superuser() as admin:
+        admin.execute("UPDATE forms_revision SET data = %s WHERE id = %s", [data, task["revision"]])
+    for address in pages:
+        answer = page.get(address)
+        text = answer.content.decode()
+        assert (answer.status_code, "is not what was sent" in text) == (200, True)
+        assert all(word not in text for word in ("9,000,000", "9000000", 'id="decision"'))

@@ -18,7 +18,7 @@ from apps.tenants.context import current_tenant, refuse_support
 from apps.tenants.ids import new_id
 from apps.tenants.refusals import Conflict, Invalid
 
-from ..models import Attachment, Form, Revision, Submission
+from ..models import Attachment, Form, FormVersion, Revision, Submission
 from ..rules.answers import Answers, Known, facts, read_answers
 from ..rules.spec import Kind, Spec
 from .files import check_editable, check_filler, check_writes
@@ -119,7 +119,7 @@ def open_submission(
     """
     spec, now = submission.form_version.spec, clock.now()
     number = submission.current_revision.number + 1 if submission.current_revision else 1
-    sha256 = fingerprint(submission, answers.data)
+    sha256 = fingerprint(submission.form_version, answers.data)
     revision = Revision.objects.create(submission=submission, number=number, data=answers.data, sha256=sha256)
     submission.current_revision, submission.reference, submission.submitted_at = revision, reference, now
     submission.title = title_of(submission, spec, answers.data)
@@ -151,20 +151,17 @@ def open_submission(
     return submission
 
 
-def fingerprint(submission: Submission, data: dict[str, Any]) -> str:
+def fingerprint(version: FormVersion, data: dict[str, Any]) -> str:
     """The hash that a decision is bound to: answers, files by their content, form and path, hex SHA-256."""
     listed = {
-        str(identity)
-        for item in submission.form_version.spec.fields
-        if item.kind is Kind.FILE
-        for identity in data.get(item.name, [])
+        str(identity) for item in version.spec.fields if item.kind is Kind.FILE for identity in data.get(item.name, [])
     }
     files = Attachment.objects.filter(pk__in=listed).values_list("pk", "sha256") if listed else []
-    path = submission.form_version.path_version
+    path = version.path_version
     content = {
         "data": data,
         "files": {str(pk): sha256 for pk, sha256 in files},
-        "form": submission.form_version.sha256,
+        "form": version.sha256,
         "path": path.sha256 if path else "",
     }
     return hashlib.sha256(canonical.encode(content)).hexdigest()

@@ -21,7 +21,7 @@ from apps.tenants.refusals import Conflict
 from apps.tenants.slots import slots
 from apps.tenants.windows import window
 
-from .. import actions
+from .. import actions, attested
 from ..inputs import DecisionInput
 from ..models import Attachment, Form, Submission
 from ..show import shown
@@ -111,14 +111,15 @@ def task_page(
         )
         for panel in slots.task_panels
     ]
-    context = _context(found) | {
+    context = _context(found)
+    context |= {
         "assignment": assignment,
         "decision": asked,
         "stale": stale,
         "decided": "decided" in request.GET,
         "is_other": assignment.person_id != request.member.pk,
         "is_open": assignment.state == AssignmentState.OPEN,
-        "may_decide": waiting.filter(pk=assignment.pk).exists(),
+        "may_decide": not context["changed"] and waiting.filter(pk=assignment.pk).exists(),
         "said": assignment.decisions.select_related("person__user", "on_behalf_of__user").first(),  # type: ignore[attr-defined]
         "next_task": waiting.exclude(pk=assignment.pk).first(),
         "panels": panels,
@@ -152,14 +153,16 @@ def _visible(request: PageRequest, pk: UUID) -> Submission:
 
 
 def _context(found: Submission) -> dict[str, Any]:
-    """What the submitter's and the reviewer's page share."""
+    """What the submitter's and the reviewer's page share; answers that are not those that were sent are not shown."""
     assert found.case is not None
     assert found.current_revision is not None
+    is_whole = attested.is_as_sent(found.current_revision, found.form_version)
     files = list(Attachment.objects.filter(submission=found))
     return {
         "submission": found,
         "revision": found.current_revision,
-        "sections": shown(found.form_version.spec, found.current_revision.data, files),
+        "changed": "" if is_whole else attested.CHANGED,
+        "sections": shown(found.form_version.spec, found.current_revision.data, files) if is_whole else [],
         "route": route_of(found.case),
         "earlier": earlier_rounds(found.case),
     }
