@@ -11,9 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.approvals.models import Assignment, AssignmentState
 from apps.forms.models import Submission
+from apps.forms.stored import AS_THE_TENANT
 from apps.tenants import clock
 from apps.tenants.context import TenantContext, as_system, current, tenant_context
-from apps.tenants.slots import Dependency, Heartbeat, Probe, SettingsPage, TaskPanel, UsageMeter, slots
+from apps.tenants.slots import Dependency, Heartbeat, Probe, SettingsPage, Stored, TaskPanel, UsageMeter, slots
 
 from . import probes, reach
 from .actions import expire_due
@@ -21,6 +22,17 @@ from .models import Reaction, Reservation, ReservationState, Summary, SummarySta
 from .switches import state
 from .usage import reading
 
+STORED = (
+    Stored(
+        "ai.summaries", _("AI summaries, and what people said of them"), ("ai_summary", "ai_reaction"), AS_THE_TENANT
+    ),
+    Stored(
+        "ai.calls",
+        _("Calls of the AI model, with what each cost"),
+        ("ai_usageevent", "ai_reservation", "ai_budget", "ai_allowance"),
+        AS_THE_TENANT,
+    ),
+)
 EXPIRE_EVERY_SECONDS = 5.0
 _expired_at = 0.0
 
@@ -32,6 +44,7 @@ def fill_slots() -> None:
     slots.usage_meters.add(UsageMeter("ai_budget", _("AI budget this month"), "micro_usd", reading, "ai:settings"))
     slots.heartbeats.add(Heartbeat("ai.expire", expire_everywhere))
     slots.dependencies.add(Dependency("ai", reach.check))
+    slots.stored.fill(STORED)
     slots.probes.add(Probe("ai.budget", probes.budget))
     slots.probes.add(Probe("ai.ledger", probes.ledger))
 

@@ -18,6 +18,7 @@ from apps.tenants.slots import Finding, HomePanel, NavigationItem, Probe, Settin
 
 from . import counted
 from .models import Submission
+from .stored import KINDS
 
 SHOWN = 6
 PROBED = 4
@@ -41,6 +42,7 @@ def fill_slots() -> None:
     slots.home_panels.add(HomePanel("mine", "forms/panels/mine.html", mine_panel, 20))
     for name, count in (("forms", counted.forms), ("submissions", counted.submissions), ("storage", counted.storage)):
         slots.tallies.add(Tally(f"forms.{name}", name, count))
+    slots.stored.fill(KINDS)
     slots.probes.add(Probe("forms.private_files", private_files))
     slots.probes.add(Probe("forms.access", access_holds, of_tenants=True))
 

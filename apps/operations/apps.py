@@ -68,7 +68,7 @@ class OperationsConfig(AppConfig):
 
         from apps.audit.catalogue import register
         from apps.tenants.sealed import tenant_fields
-        from apps.tenants.slots import Heartbeat, Probe, Watcher, slots
+        from apps.tenants.slots import Heartbeat, Probe, Stored, Watcher, slots
 
         from . import anchors, errors, observe, told
         from .alarms import keeper
@@ -80,6 +80,7 @@ class OperationsConfig(AppConfig):
 
         register(ACTIONS)
         slots.logged.fill(LOGGED)
+        slots.stored.add(Stored("streams", _("Streams of the log"), ("operations_stream",), _("until removed")))
         slots.settled.fill(SETTLED)
         for field in ("secret", "old_secret"):
             slots.sealed.add(tenant_fields(f"operations.stream_{field}s", Stream, field, PURPOSE))

@@ -190,6 +190,18 @@ class Tally:
 
 
 @dataclass(frozen=True)
+class Stored:
+    """One kind of thing that is kept of a tenant, and for how long: its tables, of whose first the rows are counted."""
+
+    key: str
+    title: Text
+    tables: tuple[str, ...]
+    stays: Text | Callable[[], Text]
+    count: Callable[[], int] | None = None
+    size: Callable[[], int] | None = None
+
+
+@dataclass(frozen=True)
 class Inbound:
     """A webhook that came in and was verified: its sender's id for it, its type, and what it says."""
 
@@ -353,6 +365,7 @@ class Slots:
     dependencies: Slot[Dependency] = field(default_factory=Slot)
     inbound: Slot[InboundHandler] = field(default_factory=Slot)
     tallies: Slot[Tally] = field(default_factory=Slot)
+    stored: Slot[Stored] = field(default_factory=Slot)
     explain_limit: Callable[[dict[str, Any]], dict[str, Any]] = dict
     actor_names: Callable[[set[UUID]], dict[UUID, str]] = _no_names
     actors: Callable[[], list[tuple[UUID, str]]] = _no_people

@@ -15,8 +15,9 @@ from apps.billing import actions as billing
 from apps.forms import export as tables
 from apps.forms.actions import exports
 from apps.forms.models import Export, Form, Submission
-from apps.tenants import clock
+from apps.tenants import catalogue, clock
 from apps.tenants.context import as_system
+from apps.tenants.slots import slots
 from tests.cast import PASSWORD
 from tests.forms import body, published, step
 
@@ -94,6 +95,29 @@ def test_only_an_owner_gets_near_it(browse, owner_page, acme, globex, who):
     rival = browse(globex.owner)
     assert rival.get(acme.url(f"settings/data/exports/{found.pk}/")).status_code == 404
     assert rival.get(globex.url(f"settings/data/exports/{found.pk}/")).status_code == 404
+
+
+# What is no data of theirs: what they bought, what is counted of it, and which switches an operator turned.
+NOT_LISTED = {"billing_subscription", "billing_limit", "billing_counter", "flags_flagoverride"}
+# Rows of the platform's own tenant alone.
+NOT_LISTED |= {"audit_instanceleaf", "audit_incarnation"}
+
+
+def test_every_table_of_a_tenant_is_in_one_of_the_kinds_or_excused():
+    named = {table for kind in slots.stored for table in kind.tables}
+    assert named | NOT_LISTED == set(catalogue.tenant_tables())
+    assert not named & NOT_LISTED
+
+
+def test_the_page_counts_mails_and_what_is_kept_of_people(api, owner_page, acme):
+    page = " ".join(owner_page.get(acme.url("settings/data/")).content.decode().split())
+    assert '<td>Mails, with address and text</td><td class="num">0</td>' in page
+    assert (
+        api.as_(acme.owner).post("/api/v1/invitations", {"email": "x@y.example", "role": "member"}).status_code == 201
+    )
+    page = " ".join(owner_page.get(acme.url("settings/data/")).content.decode().split())
+    assert '<td>Mails, with address and text</td><td class="num">1</td>' in page
+    assert all(f"<td>{kind.title}</td>" in page for kind in slots.stored if "'" not in str(kind.title))
 
 
 def test_an_old_sign_in_is_asked_again_before_data_leaves(owner_page, acme):

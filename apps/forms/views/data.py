@@ -5,22 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Sum
 from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 
-from apps.accounts.models import Member, Team
-from apps.approvals.models import Decision
-from apps.audit.models import Entry
-from apps.billing.retention import retention_days
+from apps.tenants import catalogue
 from apps.tenants.context import require
 from apps.tenants.pages import PageRequest, page, turl
 from apps.tenants.refusals import Conflict, Refused
+from apps.tenants.slots import slots
 
 from ..actions import exports
 from ..actions.deleting import delete_form, discard_draft
-from ..models import Attachment, Export, ExportState, Form, FormVersion, Revision, Submission
+from ..models import Export, ExportState, Form, Submission
 from .reviewing import as_download
 
 SHOWN = 10
@@ -91,35 +88,13 @@ def discard(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
 
 def stored() -> list[Kept]:
     """Every kind of thing that this tenant has, counted now."""
-    files = Attachment.objects.aggregate(size=Sum("size"))["size"] or 0
-    forever = _("as long as the tenant; Orkestra can neither change nor delete it")
+    tables = catalogue.tenant_tables()
     return [
-        Kept(_("Members"), Member.objects.count(), _("shut out, never deleted: the log and decisions name them")),
-        Kept(_("Teams"), Team.objects.count(), _("as long as the tenant")),
-        Kept(_("Forms"), Form.objects.count(), _("until deleted, while never published; then as long as the tenant")),
-        Kept(_("Published versions"), FormVersion.objects.count(), forever),
         Kept(
-            _("Drafts"),
-            Submission.objects.in_state(Submission.DRAFT).count(),
-            _("until sent, or deleted by whoever fills it"),
-        ),
-        Kept(_("Submissions"), Submission.objects.filter(case__isnull=False).count(), _("as long as the tenant")),
-        Kept(_("Revisions"), Revision.objects.count(), forever),
-        Kept(_("Decisions"), Decision.objects.count(), forever),
-        Kept(
-            _("Files"),
-            Attachment.objects.count(),
-            _(
-                "as their submission; the bytes of a removed one stay on the disk, unlisted, since others may share them"
-            ),
-            size=files,
-        ),
-        Kept(_("Audit entries"), Entry.objects.kept().count(), _log_stays(forever)),
+            title=str(kind.title),
+            count=kind.count() if kind.count else tables[kind.tables[0]]._default_manager.count(),
+            stays=str(kind.stays() if callable(kind.stays) else kind.stays),
+            size=kind.size() if kind.size else None,
+        )
+        for kind in slots.stored
     ]
-
-
-def _log_stays(forever: str) -> str:
-    days = retention_days()
-    if days is None:
-        return forever
-    return _("%(n)s days as the plan says, then their bodies go; the chain and what proves it stay") % {"n": days}
