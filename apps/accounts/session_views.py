@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -14,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from apps.tenants import clock
 from apps.tenants.context import TenantContext, current, tenant_context
+from apps.tenants.ids import id_in
 
 from . import actions
 from .devices import in_words
@@ -59,11 +59,11 @@ def _end(user: User, kind: str, identity: str, this: str) -> None:
     elif kind == "session":
         actions.end_sessions(user.pk, but=this, only=identity)
     elif kind == "tokens":
-        actions.end_family(_uuid(identity), of=user.pk)
+        actions.end_family(id_in(identity), of=user.pk)
     elif kind == "key":
         for member in memberships(user.pk):
             with _as(member):
-                actions.end_api_keys(member, only=_uuid(identity))
+                actions.end_api_keys(member, only=id_in(identity))
 
 
 def _sessions(user: User, this: str) -> list[Opened]:
@@ -128,10 +128,3 @@ def _as(member: Any) -> Any:
         request_id=current().request_id,
     )
     return tenant_context(context)
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        return UUID(int=0)

@@ -6,12 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 
 from apps.tenants.context import require
-from apps.tenants.pages import PageRequest, page, refusal_on, turl
+from apps.tenants.ids import id_in
+from apps.tenants.pages import PageRequest, done, page, refusal_on, turl
 from apps.tenants.refusals import Conflict, Invalid, Refused
 
 from . import actions
@@ -29,7 +30,7 @@ def general(request: PageRequest, tenant: str) -> HttpResponse:
         require("settings.write")
         if asked.is_valid():
             actions.change_tenant(request.tenant, by=request.member, **asked.cleaned_data)
-            return _done(request, _("Saved."), "accounts:general")
+            return done(request, _("Saved."), "accounts:general")
     return page(request, "settings/general.html", {"input": asked}, status=422 if asked.errors else 200)
 
 
@@ -42,7 +43,7 @@ def members(request: PageRequest, tenant: str) -> HttpResponse:
         if asked.is_valid():
             with refusal_on(asked):
                 actions.invite(by=request.member, **asked.cleaned_data)
-                return _done(request, _("The invitation is on its way."), "accounts:members")
+                return done(request, _("The invitation is on its way."), "accounts:members")
     return _members(request, asked, status=422 if asked.errors else 200)
 
 
@@ -76,7 +77,7 @@ def member(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
     except (Refused, Invalid) as refused:
         messages.error(request, f"{found.name}: {refused.detail}")
         return redirect(turl(request, "accounts:members"))
-    return _done(request, _("%(name)s is changed.") % {"name": found.name}, "accounts:members")
+    return done(request, _("%(name)s is changed.") % {"name": found.name}, "accounts:members")
 
 
 def leave(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
@@ -89,7 +90,7 @@ def leave(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
     if request.method == "POST" and asked.is_valid():
         with refusal_on(asked):
             actions.deactivate(found, by=request.member, heirs=asked.cleaned_data)
-            return _done(request, _("%(name)s is shut out.") % {"name": found.name}, "accounts:members")
+            return done(request, _("%(name)s is shut out.") % {"name": found.name}, "accounts:members")
     return page(request, "settings/leave.html", {"one": found, "input": asked}, status=422 if asked.errors else 200)
 
 
@@ -103,9 +104,9 @@ def withdraw_invitation(request: PageRequest, tenant: str, pk: UUID) -> HttpResp
         except Refused as refused:
             messages.error(request, str(refused.detail))
             return redirect(turl(request, "accounts:members"))
-        return _done(request, _("A new link is on its way; the one before ends."), "accounts:members")
+        return done(request, _("A new link is on its way; the one before ends."), "accounts:members")
     actions.withdraw_invitation(found, by=request.member)
-    return _done(request, _("The invitation is withdrawn."), "accounts:members")
+    return done(request, _("The invitation is withdrawn."), "accounts:members")
 
 
 def teams(request: PageRequest, tenant: str) -> HttpResponse:
@@ -134,7 +135,7 @@ def team(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
         require("teams.write")
         if "leave" in request.POST:
             try:
-                actions.leave_team(found, get_object_or_404(inside, pk=_uuid(request.POST["leave"])), by=request.member)
+                actions.leave_team(found, get_object_or_404(inside, pk=id_in(request.POST["leave"])), by=request.member)
             except Conflict as conflict:
                 messages.error(request, str(conflict.detail))
             return redirect(turl(request, "accounts:team", pk=pk))
@@ -153,15 +154,3 @@ def roles(request: PageRequest, tenant: str) -> HttpResponse:
         for name, title in PERMISSIONS.items()
     ]
     return page(request, "settings/roles.html", {"roles": list(Role), "table": table})
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        return UUID(int=0)
-
-
-def _done(request: HttpRequest, text: str, name: str) -> HttpResponse:
-    messages.success(request, text)
-    return redirect(turl(request, name))

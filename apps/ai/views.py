@@ -15,6 +15,7 @@ from apps.forms.inputs import DecisionInput
 from apps.forms.views.reviewing import task_page
 from apps.tenants import clock
 from apps.tenants.context import require
+from apps.tenants.ids import id_in
 from apps.tenants.pages import PageRequest, page, refusal_on, turl
 from apps.tenants.refusals import Conflict, Forbidden, PaymentRequired
 from apps.tenants.windows import window
@@ -114,12 +115,5 @@ def _act(request: PageRequest, assignment: Assignment) -> None:
         actions.ask_summary(assignment, by=request.member)
     elif answered.is_valid():
         rows = Summary.objects.filter(submission=assignment.step.case.subject_id)
-        found = get_object_or_404(rows, pk=_id(request.POST.get("summary")))
+        found = get_object_or_404(rows, pk=id_in(request.POST.get("summary")))
         actions.answer(found, by=request.member, said=answered.cleaned_data["said"])
-
-
-def _id(text: str | None) -> UUID:
-    try:
-        return UUID(text or "")
-    except ValueError:
-        return UUID(int=0)

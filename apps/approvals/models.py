@@ -390,8 +390,3 @@ def asked_about(member: Member) -> models.QuerySet[Any]:
     ]
     subjects: models.QuerySet[Any] = found[0].union(*found[1:])
     return subjects
-
-
-def case_of(subject: UUID) -> Case | None:
-    """The case over a subject, if it was ever sent."""
-    return Case.objects.filter(subject_id=subject).first()

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 
 from apps.tenants import clock
 from apps.tenants.context import require
-from apps.tenants.pages import PageRequest, page, refusal_on, turl
+from apps.tenants.ids import id_in
+from apps.tenants.pages import PageRequest, done, page, refusal_on, turl
 from apps.tenants.refusals import Conflict
 
 from .actions import end_stand_in, set_stand_in, staff_step
@@ -32,7 +33,7 @@ def mine(request: PageRequest, tenant: str) -> HttpResponse:
     if request.method == "POST" and asked.is_valid():
         with refusal_on(asked):
             set_stand_in(request.member, by=request.member, **asked.values(zone))
-            return _done(request, _("It is set, and they are told by mail."), "approvals:mine")
+            return done(request, _("It is set, and they are told by mail."), "approvals:mine")
     rows = Delegation.objects.concerning(request.member).with_people()
     context = {
         "input": asked,
@@ -51,7 +52,7 @@ def everybody(request: PageRequest, tenant: str) -> HttpResponse:
     if request.method == "POST" and asked.is_valid():
         with refusal_on(asked):
             set_stand_in(by=request.member, **asked.values(zone))
-            return _done(request, _("It is set, and both are told by mail."), "approvals:stand-ins")
+            return done(request, _("It is set, and both are told by mail."), "approvals:stand-ins")
     rows = Delegation.objects.with_people()
     context: dict[str, Any] = {
         "input": asked,
@@ -71,7 +72,7 @@ def end(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
     except Conflict as conflict:
         messages.error(request, str(conflict.detail))
         return redirect(turl(request, back))
-    return _done(request, _("It has ended, and they are told by mail."), back)
+    return done(request, _("It has ended, and they are told by mail."), back)
 
 
 def stuck(request: PageRequest, tenant: str) -> HttpResponse:
@@ -79,29 +80,17 @@ def stuck(request: PageRequest, tenant: str) -> HttpResponse:
     require("settings.write")
     people = who_decide().select_related("user", "tenant").exclude(pk=request.member.pk).order_by("user__name", "pk")
     asked = StaffInput(request.POST or None, people=people)
-    step = _uuid(request.POST.get("step", ""))
+    step = id_in(request.POST.get("step", ""))
     if request.method == "POST" and asked.is_valid():
         found = get_object_or_404(CaseStep, pk=step)
         with refusal_on(asked):
             staff_step(found, asked.cleaned_data["people"], by=request.member)
-            return _done(request, _("They are asked, and told by mail."), "approvals:stuck")
+            return done(request, _("They are asked, and told by mail."), "approvals:stuck")
     steps = [(one, shut_out(one.case, one.definition)) for one in CaseStep.objects.stuck().order_by("opened_at")]
     context = {
         "input": asked,
         "steps": [(one, [person for person in people if person.pk not in barred]) for one, barred in steps],
         "asked_step": step,
-        "chosen": {_uuid(one) for one in request.POST.getlist("people")},
+        "chosen": {id_in(one) for one in request.POST.getlist("people")},
     }
     return page(request, "approvals/stuck.html", context, status=422 if asked.errors else 200)
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        return UUID(int=0)
-
-
-def _done(request: PageRequest, text: str, name: str) -> HttpResponse:
-    messages.success(request, text)
-    return redirect(turl(request, name))

@@ -25,7 +25,6 @@ from .models import Entry, Receipt
 from .viewing import viewed
 
 CONFLICT = OpenApiResponse(description="The log is empty, damaged, or does not continue what was signed before.")
-HASHES = serializers.ListField(child=serializers.CharField(), help_text="base64 of 32 bytes each")
 KEYS = "verifier keys as golang.org/x/mod/sumdb/note has them; compare them with what you were given elsewhere"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from apps.tenants.context import TenantContext, as_system, tenant_context
-from apps.tenants.jobs import RetryStrategy, periodic_task, task_apart, tenant_task
+from apps.tenants.jobs import RetryStrategy, forget_failed_jobs, periodic_task, task_apart, tenant_task
 from apps.tenants.models import Tenant
 
 from . import actions
@@ -44,3 +44,9 @@ def prune_webhooks(timestamp: int) -> None:
     for tenant in tenants:
         with as_system(tenant):
             actions.prune()
+
+
+@periodic_task(name="comms.prune_queue", cron="51 3 * * *", queue="mail")
+def prune_queue(timestamp: int) -> None:
+    """Take out jobs that failed long ago; those that were done are gone already."""
+    forget_failed_jobs()

@@ -23,6 +23,7 @@ from apps.audit.models import Entry
 from apps.audit.viewing import viewed
 from apps.tenants.api import UUID_PATTERN, ApiRequest, CursorPagination, ReadOnlyTenantViewSet, TenantViewSet
 from apps.tenants.context import require
+from apps.tenants.ids import id_in
 
 from . import actions
 from .access import demand, demand_trail, explained
@@ -127,7 +128,7 @@ class FormViewSet(TenantViewSet[Form]):
         demand(form, self.request.member, "manage")
         require("members.read")
         member = get_object_or_404(
-            Member.objects.select_related("user", "tenant"), pk=_id(self.request.query_params.get("member", ""))
+            Member.objects.select_related("user", "tenant"), pk=id_in(self.request.query_params.get("member", ""))
         )
         return Response(ExplainedSerializer(explained(form, member)).data)
 
@@ -141,7 +142,7 @@ class FormViewSet(TenantViewSet[Form]):
     @action(detail=True, methods=["post"])
     def take(self, request: Request, pk: str) -> Response:
         """Take ownership of a form that has none. Needs a sign-in within the last five minutes; owners are told."""
-        found = get_object_or_404(Form, pk=_id(pk))
+        found = get_object_or_404(Form, pk=id_in(pk))
         return Response(GrantSerializer(actions.take_ownership(found, by=self.request.member)).data, status=201)
 
     @extend_schema(responses=EntrySerializer(many=True))
@@ -276,7 +277,7 @@ class TaskViewSet(ReadOnlyTenantViewSet[Assignment]):
             rows = rows.seen_by(self.request.member).filter(state=state)
         for name, column in (("submission", "step__case__subject_id"), ("form", "step__case__collection_id")):
             if value := query.get(name):
-                rows = rows.filter(**{column: _id(value)})
+                rows = rows.filter(**{column: id_in(value)})
         return rows
 
     @extend_schema(request=DecisionInputSerializer, responses={201: DecisionSerializer})
@@ -286,13 +287,6 @@ class TaskViewSet(ReadOnlyTenantViewSet[Assignment]):
         asked = DecisionInputSerializer.checked(request)
         made = approvals.decide(self.get_object(), by=self.request.member, **asked)
         return Response(DecisionSerializer(made).data, status=201)
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        return UUID(int=0)
 
 
 routes: list[tuple[str, Any, str]] = [

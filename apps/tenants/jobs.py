@@ -6,11 +6,13 @@ Every task is registered here, and none runs a job that this installation did no
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 from uuid import UUID
 
 import procrastinate
+from asgiref.sync import async_to_sync
 from procrastinate import App
 from procrastinate.contrib.django import app
 from procrastinate.retry import BaseRetryStrategy
@@ -18,6 +20,8 @@ from procrastinate.retry import BaseRetryStrategy
 from .context import TenantContext, current, current_tenant, tenant_context
 from .job_signing import JobForged, opened, signed
 from .security_events import Kind, security_event
+
+FAILED_KEPT = timedelta(days=30)
 
 
 def defer(name: str, *, queue: str = "default", after_seconds: int = 0, lock: str = "", **ids: str) -> int:
@@ -80,6 +84,13 @@ def periodic_task(*, name: str, cron: str, queue: str = "default") -> Callable[[
         return app.periodic(cron=cron)(task)
 
     return decorate
+
+
+def forget_failed_jobs() -> None:
+    """Delete jobs that failed, or were given up, longer ago than FAILED_KEPT; what is done goes by itself."""
+    hours = int(FAILED_KEPT.total_seconds()) // 3600
+    forget = async_to_sync(app.job_manager.delete_old_jobs)
+    forget(hours, include_failed=True, include_cancelled=True, include_aborted=True)
 
 
 def only_signed_tasks(made: App) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from .context import TenantContext, current
@@ -85,3 +85,9 @@ def did(request: HttpRequest, act: Callable[[], object], text: Text) -> bool:
         return False
     messages.success(request, str(text))
     return True
+
+
+def done(request: HttpRequest, text: Text, name: str) -> HttpResponse:
+    """On to a page of the tenant, which says above it what was done."""
+    messages.success(request, str(text))
+    return redirect(turl(request, name))

@@ -18,7 +18,9 @@ from django.db import connections, transaction
 from apps.accounts.actions import invite
 from apps.comms import actions
 from apps.comms.models import OutboxMessage, OutboxState
+from apps.comms.tasks import prune_queue
 from apps.tenants.context import as_system
+from apps.tenants.job_signing import signed
 from tests import database
 from tests.cast import acting_as
 from tests.forms import published, step
@@ -202,3 +204,25 @@ def statuses(*ids: int) -> dict[int, str]:
     with database.superuser() as connection:
         found = connection.execute("SELECT id, status FROM procrastinate_jobs WHERE id = ANY(%s)", [list(ids)])
         return dict(found.fetchall())
+
+
+def test_jobs_that_failed_a_month_ago_are_forgotten_and_newer_ones_stay(wall):
+    insert = (
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status)"
+        " VALUES ('default', 'probe', '{}', %s) RETURNING id"
+    )
+    with database.superuser() as connection:
+        old, new, waiting = (
+            connection.execute(insert, [status]).fetchone()[0] for status in ("failed", "failed", "todo")
+        )
+        age = "UPDATE procrastinate_events SET at = now() - interval '31 days' WHERE job_id = ANY(%s)"
+        connection.execute(
+            "INSERT INTO procrastinate_events (job_id, type) VALUES (%s, 'failed'), (%s, 'failed')", [old, new]
+        )
+        connection.execute(age, [[old, waiting]])
+        prune_queue.func(**signed("comms.prune_queue", {"timestamp": 5}))
+        try:
+            left = connection.execute("SELECT id FROM procrastinate_jobs WHERE id = ANY(%s)", [[old, new, waiting]])
+            assert {row[0] for row in left} == {new, waiting}
+        finally:
+            connection.execute("DELETE FROM procrastinate_jobs WHERE task_name = 'probe'")

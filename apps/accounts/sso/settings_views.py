@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 
 from apps.tenants.context import require
+from apps.tenants.ids import id_in
 from apps.tenants.pages import PageRequest, page, refusal_on, turl
 from apps.tenants.refusals import Refused
 
@@ -145,7 +146,7 @@ def _initial(found: SsoConnection) -> dict[str, str]:
 
 
 def _unlink(request: PageRequest, found: SsoConnection) -> HttpResponse:
-    identity = get_object_or_404(SsoIdentity, connection=found, pk=_uuid(request.POST["unlink"]))
+    identity = get_object_or_404(SsoIdentity, connection=found, pk=id_in(request.POST["unlink"]))
     actions.unlink(identity, by=request.member)
     messages.success(request, _("Unlinked: the next sign-in asks again who it is."))
     return redirect(turl(request, "accounts:sso_connection", pk=found.pk))
@@ -158,13 +159,6 @@ def _remove(request: PageRequest, found: SsoConnection) -> HttpResponse:
         messages.error(request, str(refused.detail))
         return redirect(turl(request, "accounts:sso_connection", pk=found.pk))
     return _done(request, _("The provider is removed; whoever it let in is out."))
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        return UUID(int=0)
 
 
 def _done(request: HttpRequest, text: str) -> HttpResponse:

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 
 from apps.accounts.models import Member
+from apps.tenants.ids import id_in
 from apps.tenants.pages import PageRequest, page, turl
 from apps.tenants.refusals import Invalid, TooLarge, Unavailable, flatten
 
@@ -63,7 +64,7 @@ def preview(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
     pinned = request.POST.get("submission", "")
     version = form.live_version
     if pinned:
-        version = _mine(request, _uuid(pinned)).form_version
+        version = _mine(request, id_in(pinned)).form_version
     assert version is not None
     return JsonResponse(preview_of(version.spec, request.POST))
 
@@ -78,13 +79,6 @@ def preview_of(spec: Spec, post: QueryDict) -> dict[str, Any]:
             item.name: computed(item, answers.data.get(item.name)) for item in spec.fields if item.computed is not None
         },
     }
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        return UUID(int=0)
 
 
 def _mine(request: HttpRequest, pk: UUID) -> Submission:
@@ -109,7 +103,7 @@ def _take(request: PageRequest, found: Submission) -> HttpResponse:
     found = actions.save_draft(found, data=data, by=request.member)
     faults = _attach(request, found, spec)
     if asked.startswith("remove-file:"):
-        file = get_object_or_404(Attachment, submission=found, pk=_uuid(asked.partition(":")[2]))
+        file = get_object_or_404(Attachment, submission=found, pk=id_in(asked.partition(":")[2]))
         actions.remove_attachment(file, by=request.member)
     found = Submission.objects.with_all().select_related("form_version__path_version").get(pk=found.pk)
     here = turl(request, "forms:draft", pk=found.pk)
