@@ -117,11 +117,18 @@ def test_a_backup_comes_back_whole_into_an_empty_place(here, acme, taken, empty)
 
 QUEUED = """
 from uuid import UUID
+from apps.accounts.actions import create_api_key
+from apps.accounts.models import Member
 from django.db import transaction
 from apps.comms.actions import publish_event
 from apps.comms.models import WebhookEndpoint
 from apps.operations.streams.models import Stream
 from apps.tenants.context import as_system
+from tests.cast import acting_as
+with as_system(UUID("{tenant}")):
+    owner = Member.objects.filter(role="owner").first()
+with acting_as(owner), transaction.atomic():
+    create_api_key(name="Lost since", scopes=["forms.read"], days=3, by=owner)
 with as_system(UUID("{tenant}")), transaction.atomic():
     WebhookEndpoint.objects.create(url="https://hooks.example/in", events=["submission.sent"])
     publish_event("submission.sent")
@@ -133,7 +140,7 @@ BEAT = "from apps.operations.streams.sending import beat; beat()"
 
 @pytest.fixture
 def queued(here: Place, acme: object) -> None:
-    """A webhook that waits, a stream that runs and one that its owner has paused."""
+    """An API key, a webhook that waits, a stream that runs and one that its owner has paused."""
     done = here.manage("shell", "-c", QUEUED.format(tenant=acme))
     assert done.returncode == 0, done.stderr
 
@@ -142,6 +149,8 @@ def test_after_a_restore_nobody_is_signed_in_and_nothing_goes_out_by_itself(here
     assert empty.manage("restore", str(backup(here, tmp_path))).returncode == 0
     assert empty.ask("SELECT count(*) FROM accounts_tokenfamily WHERE revoked_at IS NULL") == [(0,)]
     assert empty.ask("SELECT count(*) FROM accounts_browsersession") == [(0,)]
+    assert empty.ask("SELECT name FROM accounts_apikey WHERE revoked_at IS NOT NULL") == [("Lost since",)]
+    assert "accounts.ApiKey" not in empty.manage("reconcile_audit", "--tenant", "acme").stdout, "the log tells of it"
     todo = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'"
     ((waiting,),) = empty.ask("SELECT count(*) FROM comms_outboxmessage WHERE state = 'queued'")
     assert empty.manage("shell", "-c", BEAT).returncode == 0

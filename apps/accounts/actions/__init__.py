@@ -1,7 +1,15 @@
 """Everything that writes people, memberships, teams and tokens."""
 
 from .addresses import ask_for_address, change_address, look_at_address, mail_address_link
-from .api_keys import check_no_key, create_api_key, end_api_keys, find_api_key, note_use, revoke_api_key
+from .api_keys import (
+    check_no_key,
+    create_api_key,
+    end_api_keys,
+    end_every_api_key,
+    find_api_key,
+    note_use,
+    revoke_api_key,
+)
 from .families import Pair, end_families, end_family, open_family, revoke, rotate
 from .invitations import Invited, accept, invite, look_at, resend_invitation, withdraw_invitation
 from .leaving import deactivate
@@ -55,6 +63,7 @@ __all__ = [
     "create_tenant",
     "deactivate",
     "end_api_keys",
+    "end_every_api_key",
     "end_families",
     "end_family",
     "end_sessions",

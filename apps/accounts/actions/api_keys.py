@@ -84,6 +84,12 @@ def end_api_keys(member: Member, *, only: UUID | None = None) -> None:
     _end(rows.filter(pk=only) if only else rows)
 
 
+@transaction.atomic
+def end_every_api_key() -> None:
+    """End all keys of the tenant in force, such as after a restore: one that leaked since the backup lives in it again."""
+    _end(ApiKey.objects.all())
+
+
 def find_api_key(text: str) -> FoundKey:
     """The living key of this text, before a tenant is known. Raises NotSignedIn."""
     row = None

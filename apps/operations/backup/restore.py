@@ -13,6 +13,7 @@ import psycopg
 from django.core.management import call_command
 from psycopg import sql
 
+from apps.accounts.actions import end_every_api_key
 from apps.audit.verify import verify
 from apps.operations.streams.models import Stream
 from apps.tenants.context import NOBODY, TenantContext, as_system, tenant_context
@@ -23,11 +24,10 @@ from .tools import program, run
 
 Say = Callable[[str], None]
 SCHEMA = re.compile(r" (?:SCHEMA - public|(?:ACL|COMMENT) - SCHEMA public) ")
-# What could be used again by whoever had it, and mails that may have gone out already.
+# What could be used again by whoever had it, and mails that may have gone out already. No log tells of these.
 ENDED = (
     "DELETE FROM accounts_browsersession",
     "UPDATE accounts_tokenfamily SET revoked_at = now() WHERE revoked_at IS NULL",
-    "UPDATE accounts_apikey SET revoked_at = now() WHERE revoked_at IS NULL",
     "DELETE FROM procrastinate_jobs WHERE status = 'todo'",
 )
 
@@ -56,18 +56,21 @@ def restore(folder: Path, *, url: str, reader: str, attachments: Path, say: Say)
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in ENDED:
             connection.execute(statement)
-    _hold_streams()
-    say("Sessions and tokens are ended. Mails, webhooks and streams are held until `manage.py release_outbox`.")
+    _end_keys_and_hold_streams()
+    say(
+        "Sessions, tokens and API keys are ended. Mails, webhooks and streams are held until `manage.py release_outbox`."
+    )
     (folder / VERIFIED).touch()
     return manifest
 
 
-def _hold_streams() -> None:
-    """A restored state must not send anything on its own; it may be a drill."""
+def _end_keys_and_hold_streams() -> None:
+    """In each tenant, for each log tells of its keys. A restored state must not send anything on its own; it may be a drill."""
     with tenant_context(TenantContext(platform=True, credential="system")):
         tenants = list(Tenant.objects.values_list("pk", flat=True))
     for tenant in tenants:
         with as_system(tenant):
+            end_every_api_key()
             Stream.objects.update(is_held=True, held_until=None)
 
 
