@@ -1,11 +1,13 @@
 """One JSON line an event on stderr, with the request id and the tenant's id, never a name or an answer.
 
+The request id is the caller's where they give a well-formed one; nothing else of what a caller sends stands in a line.
 The words of an exception may quote what a person typed (`invalid input syntax for type integer: "…"`), so a line has its types,
 frames and codes only; ORKESTRA_DEBUG=1 adds the words.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
 from collections.abc import Iterator
@@ -44,6 +46,13 @@ def _frames(error: BaseException | None) -> Iterator[str]:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
+class KindAlone(logging.Handler):
+    """What Django says of a request that it refuses quotes the request: addresses, with the secrets in them. We say the kind."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger("orkestra.refused").warning("request_refused", kind=record.name.rpartition(".")[2])
+
+
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     with_context,
@@ -73,11 +82,15 @@ def logging_config(debug: bool) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": formatter},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "json"},
+            "kind": {"class": "orkestra.settings.logs.KindAlone"},
+        },
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
             "django.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
             "django.request": {"level": "CRITICAL"},  # it names addresses; apps.operations logs both, without them
+            "django.security": {"handlers": ["kind"], "propagate": False},
             "procrastinate": {"level": "WARNING"},
             # At DEBUG these write whole requests, prompts included.
             "openai": {"level": "WARNING"},

@@ -9,6 +9,7 @@ import logging.config
 import pytest
 import structlog
 from django.db import DataError, connection, transaction
+from django.test import Client
 
 from orkestra.settings.logs import logging_config
 
@@ -61,6 +62,18 @@ def test_nothing_of_a_request_gets_into_a_line(api, client_of, lines, method, pa
     client.raise_request_exception = False
     getattr(client, method)(path, body, headers={"Authorization": f"Bearer {CANARY}", "User-Agent": CANARY})
     assert lines()
+    assert CANARY not in json.dumps(lines())
+
+
+@pytest.mark.parametrize(
+    ("kind", "headers"),
+    [("csrf", {"Origin": f"https://{CANARY}.example"}), ("DisallowedHost", {"Host": f"{CANARY}.example"})],
+)
+def test_a_request_that_django_refuses_is_told_by_its_kind_alone(acme, lines, kind, headers):
+    client = Client(enforce_csrf_checks=True)
+    answer = client.post(f"/account/invitation/{CANARY}-and-twenty-signs/", {}, headers=headers)
+    assert answer.status_code in {400, 403}
+    assert [line["kind"] for line in lines() if line["event"] == "request_refused"] == [kind]
     assert CANARY not in json.dumps(lines())
 
 
