@@ -7,6 +7,11 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 
+GIVEN = dict(os.environ)
+if GIVEN.get("ORKESTRA_SURFACE") == "tenant":
+    # Only the web is bound to it. This process starts the worker too, and hands it the platform's address.
+    os.environ["ORKESTRA_SURFACE"] = "all"
+
 try:
     from . import metrics, servers
     from .home import Stop
@@ -22,11 +27,11 @@ def main(arguments: list[str]) -> int:
     """0 after a clean stop, 1 with one sentence for what cannot go on, 2 for wrong words."""
     try:
         if arguments == ["up"]:
-            return Supervisor(os.environ).run()
+            return Supervisor(GIVEN).run()
         if arguments == ["metrics"]:
-            return metrics.serve(os.environ)
+            return metrics.serve(GIVEN)
         if arguments[:2] == ["with-servers", "--"] and arguments[2:]:
-            return servers.run(arguments[2:], os.environ)
+            return servers.run(arguments[2:], GIVEN)
     except Stop as stop:
         print(stop, file=sys.stderr)
         return 1

@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -80,10 +80,12 @@ class Supervisor:
         self.account = _web_account(self.home)
         self._own_files()
         environment = self._environment(servers)
+        # Only the web is bound to a surface: the worker and the commands of a start work for tenants and the platform.
+        commands = environment | {"ORKESTRA_SURFACE": "all"}
         if self.embedded or self._gives("DATABASE_OWNER_URL"):
-            self._manage(environment, "Bringing the database up to date", "migrate", "--verbosity", "0")
-        word = self._first_start(environment)
-        serving = {key: value for key, value in environment.items() if key not in NOT_FOR_SERVING}
+            self._manage(commands, "Bringing the database up to date", "migrate", "--verbosity", "0")
+        word = self._first_start(commands)
+        serving = without(environment, NOT_FOR_SERVING)
         self._launch(_web(self.home, _of_surface(serving), self.account, self.port))
         self._launch(_worker(self.home, serving | {"ORKESTRA_SURFACE": "all"}, self.account))
         self._serve_metrics(serving)
@@ -309,9 +311,12 @@ def _web_account(home: Home) -> Account | None:
 
 def _of_surface(serving: dict[str, str]) -> dict[str, str]:
     """The web's environment: one that serves tenants only gets no password of the platform's role."""
-    if serving.get("ORKESTRA_SURFACE") != "tenant":
-        return serving
-    return {key: value for key, value in serving.items() if not key.startswith("DATABASE_PLATFORM_URL")}
+    return without(serving, {"DATABASE_PLATFORM_URL"}) if serving.get("ORKESTRA_SURFACE") == "tenant" else serving
+
+
+def without(environment: dict[str, str], names: Set[str]) -> dict[str, str]:
+    """The environment without these variables, and without the files that would give them."""
+    return {key: value for key, value in environment.items() if key.removesuffix("_FILE") not in names}
 
 
 def _web(home: Home, environment: dict[str, str], account: Account | None, port: int) -> Child:

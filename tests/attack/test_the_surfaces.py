@@ -9,7 +9,7 @@ import sys
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from orkestra.runtime.supervisor import _of_surface
+from orkestra.runtime.supervisor import NOT_FOR_SERVING, _of_surface, without
 from orkestra.settings.config import Config
 from orkestra.settings.databases import databases
 
@@ -52,3 +52,9 @@ def test_the_supervisor_hands_the_tenant_surface_no_platform_address():
     given = {"DATABASE_URL": APP, "DATABASE_PLATFORM_URL": PLATFORM, "ORKESTRA_SURFACE": "tenant"}
     assert "DATABASE_PLATFORM_URL" not in _of_surface(given)
     assert "DATABASE_PLATFORM_URL" in _of_surface(given | {"ORKESTRA_SURFACE": "all"})
+
+
+@pytest.mark.parametrize("name", sorted(NOT_FOR_SERVING))
+def test_web_and_worker_get_no_password_that_they_do_not_need_not_even_by_a_file(name):
+    given = {"DATABASE_URL": APP, "ORKESTRA_SECRET_KEY_FILE": "/run/secrets/django"}
+    assert without(given | {name: "x", f"{name}_FILE": "/run/secrets/x"}, NOT_FOR_SERVING) == given

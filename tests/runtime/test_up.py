@@ -137,12 +137,17 @@ def test_as_root_the_servers_run_as_an_unprivileged_user(running: Installation) 
 
 
 def test_servers_that_the_environment_names_are_used_instead_of_our_own(another: Installation) -> None:
-    """On the servers of scripts/test; without a demo, since that database may hold real people."""
+    """On the servers of scripts/test; without a demo, since that database may hold real people. The web serves tenants only."""
     kept = ("DATABASE_", "REDIS_", "ORKESTRA_SECRET_KEY", "ORKESTRA_SIGNING_KEY")
     del another.given["ORKESTRA_DEMO"]
     another.given |= {key: value for key, value in os.environ.items() if key.startswith(kept)}
+    another.given["ORKESTRA_SURFACE"] = "tenant"
     another.start()
     assert another.is_ready()
+    assert "DATABASE_PLATFORM_URL" not in another.child("granian").environ(), (
+        "the tenant surface holds no such password"
+    )
+    assert "DATABASE_PLATFORM_URL" in another.child("manage.py work").environ()
     names = " ".join(" ".join(process.cmdline()) for process in psutil.Process(another.process.pid).children())
     assert "granian" in names
     assert "postgres" not in names
