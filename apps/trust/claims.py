@@ -288,8 +288,7 @@ CLAIMS: tuple[Claim, ...] = (
         "observability",
         _("Logs, metrics and alerts"),
         _(
-            "Log lines are JSON, hold ids, the caller's request id and nothing that people type, and carry one id from "
-            "a request to its jobs; "
+            "Log lines are JSON, hold ids and nothing that people type; one id, the caller's if given, goes from request to jobs; "
             "metrics have a port of their own and name no tenant; security events are kept where the app can only add them."
         ),
         True,
