@@ -1,12 +1,14 @@
 """The wall as the database's own catalogue shows it: what is granted, what is forced, what is missing.
 
-`apply_grants` makes the privileges exactly what the models and the list of global tables declare; `faults` compares
-everything and names each difference. It runs after every migration and at every start, and a fault stops both.
+`apply_grants` makes the privileges of app, platform and sealer exactly what the models and the list of global tables
+declare. `faults` compares tables, row-level security, each policy to its last word, keys, those privileges, the bodies of
+functions by their hash, and who is a member of which role, and names each difference. It compares no triggers and no
+columns. It runs after every migration and at every start, and a fault stops both.
 """
 
 from __future__ import annotations
 
-import re
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,20 +16,14 @@ from typing import Any
 from django.apps import apps
 from django.db import connections
 
+from .declared import FUNCTIONS, Policy, declared_policies
 from .globals import DEFINER_FUNCTIONS, GLOBAL_TABLES
 from .models import Access, TenantModel
-from .policies import TENANT_POLICIES
-from .roles import APP, OWNER, PLATFORM, SEALER
+from .roles import ALL as ROLES
+from .roles import APP, BACKUP, OWNER, PLATFORM, SEALER
 
 Row = tuple[Any, ...]
-# Who a policy may be for; every other one is the app's, or lets a function of the owner look something up.
-POLICY_ROLES = {
-    "tenant": {APP, SEALER},
-    "owner": {OWNER},
-    "read_across": {PLATFORM, SEALER},
-    "platform_write": {PLATFORM},
-}
-SIGNED = re.compile(r"orkestra_(tenant|user|before_tenant)\(\)")
+QUEUE = "procrastinate_"  # its library's own functions, which run with the caller's rights
 
 
 class BrokenWall(RuntimeError):
@@ -73,7 +69,7 @@ def faults(using: str = "default") -> list[str]:
 
 def faults_seen_by(cursor: Any) -> list[str]:
     """The same from any session that can read the catalogue, whoever it is."""
-    checks = (_table_faults, _policy_faults, _key_faults, _grant_faults, _other_faults)
+    checks = (_table_faults, _policy_faults, _key_faults, _grant_faults, _function_faults, _member_faults)
     return [fault for check in checks for fault in check(cursor)]
 
 
@@ -157,28 +153,20 @@ def _table_faults(cursor: Any) -> Iterator[str]:
 
 
 def _policy_faults(cursor: Any) -> Iterator[str]:
-    expected = {name: set(TENANT_POLICIES) | set(model.extra_policies) for name, model in tenant_tables().items()}
-    expected |= {name: {"owner", *table.policies} for name, table in GLOBAL_TABLES.items() if table.policies}
-    found: dict[str, set[str]] = {}
-    sql = """SELECT tablename, policyname, roles::text[], coalesce(qual, ''), coalesce(with_check, '')
+    sql = """SELECT tablename, policyname, permissive, cmd, roles::text[], coalesce(qual, ''), coalesce(with_check, '')
              FROM pg_policies WHERE schemaname = 'public'"""
-    for table, policy, roles, qual, check in _rows(cursor, sql):
-        found.setdefault(table, set()).add(policy)
-        if policy in {"tenant", "platform_write"} and table in tenant_tables():
-            for text in (qual, check):
-                if "orkestra_tenant()" not in text or "tenant_id" not in text:
-                    yield f"policy {policy} on {table} does not compare tenant_id with the bound tenant"
-        elif APP in roles and not SIGNED.search(qual):
-            yield f"policy {policy} on {table} is open to {APP} without a signed context"
-        if extra_roles := set(roles) - POLICY_ROLES.get(policy, {APP, OWNER}):
-            yield f"policy {policy} on {table} is for {sorted(extra_roles)} too"
-    for table in sorted(set(expected) | set(found)):
-        missing, extra = (
-            expected.get(table, set()) - found.get(table, set()),
-            found.get(table, set()) - expected.get(table, set()),
-        )
-        if missing or extra:
-            yield f"policies on {table}: missing {sorted(missing)}, undeclared {sorted(extra)}"
+    found: dict[tuple[str, str], Policy] = {}
+    for table, name, kind, command, roles, *rules in _rows(cursor, sql):
+        if kind != "PERMISSIVE":
+            yield f"policy {name} on {table} is {kind}; none is declared so"
+        found[table, name] = Policy(command, frozenset(roles), *(" ".join(rule.split()) for rule in rules))
+    declared = declared_policies(tenant_tables())
+    for table, name in sorted(set(found) | set(declared)):
+        is_there, wanted = found.get((table, name)), declared.get((table, name))
+        if is_there is None or wanted is None:
+            yield f"policy {name} on {table} is {'missing' if is_there is None else 'not declared'}"
+        elif is_there != wanted:
+            yield f"policy {name} on {table} is {is_there}, declared is {wanted}"
 
 
 def _key_faults(cursor: Any) -> Iterator[str]:
@@ -224,19 +212,34 @@ def _grant_faults(cursor: Any) -> Iterator[str]:
             )
 
 
-def _other_faults(cursor: Any) -> Iterator[str]:
-    sql = """SELECT p.proname, r.rolname, coalesce(p.proconfig::text, ''), p.proacl IS NULL OR EXISTS (
+def _function_faults(cursor: Any) -> Iterator[str]:
+    sql = """SELECT p.proname, p.prosecdef, p.prosrc, r.rolname, coalesce(p.proconfig::text, ''), p.proacl IS NULL OR EXISTS (
                SELECT 1 FROM aclexplode(p.proacl) a WHERE a.grantee = 0)
-             FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
-             WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace"""
-    seen = set()
-    for name, owner, config, is_public in _rows(cursor, sql):
+             FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE p.pronamespace = 'public'::regnamespace"""
+    seen: set[str] = set()
+    for name, is_definer, body, owner, config, is_public in _rows(cursor, sql):
+        if name.startswith(QUEUE) and not is_definer:
+            continue
+        found = hashlib.sha256(body.encode()).hexdigest()
+        if name in seen or name not in FUNCTIONS:
+            yield f"function {name} is not declared, or there twice"
+        elif found != FUNCTIONS[name]:
+            yield f"function {name} has another body than declared: its SHA-256 is {found}"
         seen.add(name)
-        if name not in DEFINER_FUNCTIONS:
-            yield f"function {name} is SECURITY DEFINER and not declared"
-        if owner != OWNER or "search_path=pg_catalog, pg_temp" not in config:
+        if is_definer != (name in DEFINER_FUNCTIONS):
+            yield f"function {name} is {'' if is_definer else 'not '}SECURITY DEFINER, against its declaration"
+        if is_definer and (owner != OWNER or "search_path=pg_catalog, pg_temp" not in config):
             yield f"function {name} is not {OWNER}'s, or has no fixed search_path"
-        if is_public:
+        if is_definer and is_public:
             yield f"function {name} is SECURITY DEFINER and PUBLIC may call it"
-    for name in sorted(set(DEFINER_FUNCTIONS) - seen):
-        yield f"function {name} is declared and is not SECURITY DEFINER"
+    for name in sorted(set(FUNCTIONS) - seen):
+        yield f"function {name} is declared and missing"
+
+
+def _member_faults(cursor: Any) -> Iterator[str]:
+    """Whoever is a member of a role has its power; a superuser has all in any case."""
+    sql = """SELECT r.rolname, m.rolname FROM pg_auth_members a JOIN pg_roles r ON r.oid = a.roleid
+             JOIN pg_roles m ON m.oid = a.member WHERE NOT m.rolsuper"""
+    for role, member in _rows(cursor, sql):
+        if (role in ROLES or member in ROLES) and (role, member) != ("pg_read_all_data", BACKUP):
+            yield f"role {member} is a member of {role}"

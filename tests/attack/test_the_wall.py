@@ -258,6 +258,34 @@ def test_the_catalogue_check_names_every_hole(wall, table, mutation):
     assert any(table in fault for fault in found)
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("ALTER POLICY tenant ON forms_form USING ({reads} OR true)", "policy tenant on forms_form"),
+        ("ALTER POLICY tenant ON forms_form WITH CHECK ({reads} OR true)", "policy tenant on forms_form"),
+        ("ALTER POLICY people ON accounts_user USING ({unbound} OR true)", "policy people on accounts_user"),
+        (
+            "CREATE OR REPLACE FUNCTION {head} 'SELECT gen_random_uuid()'",
+            "function orkestra_owner_tenant has another body",
+        ),
+        ("CREATE FUNCTION other() RETURNS int LANGUAGE sql AS 'SELECT 1'", "function other is not declared"),
+        ("GRANT orkestra_owner TO orkestra_app", "role orkestra_app is a member of orkestra_owner"),
+        ("GRANT pg_read_all_data TO orkestra_platform", "role orkestra_platform is a member of pg_read_all_data"),
+    ],
+)
+def test_what_only_looks_like_the_wall_is_named(wall, change, told):
+    parts = {
+        "reads": "tenant_id = (SELECT orkestra_tenant())",
+        "unbound": "(SELECT orkestra_before_tenant())",
+        "head": "orkestra_owner_tenant() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE AS",
+    }
+    with psycopg.connect(database.admin_url(str(connection.settings_dict["NAME"]))) as admin:
+        admin.execute(change.format(**parts))  # type: ignore[call-overload]
+        found = catalogue.faults_seen_by(admin.cursor())
+        admin.rollback()
+    assert [fault.startswith(told) for fault in found] == [True], found
+
+
 def test_the_platform_tenant_exists_and_is_walled_like_any_other(acme):
     with tenant_context(TenantContext.system(PLATFORM_TENANT_ID)):
         assert [tenant.slug for tenant in Tenant.objects.all()] == ["platform"]
