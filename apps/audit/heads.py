@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from apps.tenants.context import current_tenant
 
 from . import evidence
-from .anchored import LastAnchor, last_anchor
+from .anchored import HeldHead, held_outside
 from .models import Verified, Waiting
 from .pruning import Pruned, recorded
 
@@ -20,7 +20,7 @@ class LogHead:
     waiting: int
     signed: int
     verified: Verified | None
-    anchor: LastAnchor | None
+    outside: list[HeldHead]
     pruned: Pruned
 
 
@@ -31,6 +31,6 @@ def head() -> LogHead:
         waiting=Waiting.objects.count(),
         signed=evidence.signed_size(),
         verified=Verified.objects.first(),
-        anchor=last_anchor(current_tenant()),
+        outside=held_outside(current_tenant()),
         pruned=recorded(),
     )

@@ -71,6 +71,12 @@ def verifier_keys(origin: str) -> list[str]:
     return [note.verifier_key(origin, public) for public in public_keys()]
 
 
+def incarnation_of(origin: str) -> int:
+    """The number that an origin of the log of all checkpoints ends in; 1 where it has none."""
+    number = origin.rpartition("/audit")[2].lstrip("/")
+    return int(number) if number.isdigit() else 1
+
+
 def origin_of(tenant: UUID | None, incarnation: int) -> str:
     """`<host>/audit/<tenant>`, or `<host>/audit` for the log of all checkpoints; `/2` and so on after a restore."""
     host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"

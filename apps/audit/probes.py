@@ -10,7 +10,7 @@ from apps.tenants.context import as_system, current
 from apps.tenants.models import PLATFORM_TENANT_ID
 from apps.tenants.slots import Finding, slots
 
-from . import keys, note, tree
+from . import anchored, keys, note, tree
 from .checkpoints import INSTANCE, NotSigned, newest_checkpoint
 from .incarnations import check_anchors
 from .models import Log
@@ -63,6 +63,8 @@ def signed() -> Finding:
         return Finding(
             False, _("The newest checkpoint is not in the log of all checkpoints, or that may not be signed.")
         )
+    if complaint := anchored.complaint():
+        return Finding(False, complaint)
     if not anchors:
         return Finding(None, _("Signed, and no anchor is kept outside the database yet."))
     text = _(
@@ -87,7 +89,10 @@ def reconciled() -> Finding:
 
 
 def _instance_signed() -> Finding:
-    anchors = slots.anchored()  # first: whatever is kept outside is older than the newest checkpoint read next
+    try:
+        anchors = slots.anchored()  # first: whatever is kept outside is older than the newest checkpoint read next
+    except NotSigned as fault:
+        return Finding(False, str(fault))
     made = newest_checkpoint(Log.INSTANCE)
     if made is None:
         return Finding(None, _("Nothing is signed yet; the worker signs within half a minute."))
@@ -98,6 +103,8 @@ def _instance_signed() -> Finding:
         check_anchors(anchors, made.size, INSTANCE)
     except (note.BadNote, MissingHash, Damage) as fault:
         return Finding(False, str(fault))
+    if complaint := anchored.complaint():
+        return Finding(False, complaint)
     text = _("%(n)s checkpoints of all logs are signed; %(places)s places outside the database hold a head over them.")
     return Finding(True if anchors else None, text % {"n": made.size, "places": len(anchors)})
 

@@ -87,6 +87,7 @@ class OperationsConfig(AppConfig):
         slots.heartbeats.add(Heartbeat("operations.streams", sending.beat))
         slots.probes.add(Probe("operations.streams", streams))
         slots.anchored = anchors.anchored
+        slots.anchor_places = anchors.standing
         slots.told_heads = told.told_heads
         slots.heartbeats.add(Heartbeat("operations.anchors", anchors.beat))
         slots.probes.add(Probe("operations.backup", backups))

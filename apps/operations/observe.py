@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Min, Q
 from procrastinate.contrib.django.models import ProcrastinateEvent, ProcrastinateJob
 
+from apps.audit import anchored
 from apps.audit.models import Entry, Waiting
 from apps.comms.models import OutboxMessage, OutboxState
 from apps.tenants import clock, measures
@@ -39,6 +40,7 @@ def observe() -> None:
         _jobs()
         _unsealed()
         _streams()
+        _anchors()
         _alarms()
         _backup()
     for name, found in dependencies().items():
@@ -100,6 +102,13 @@ def _streams() -> None:
         with as_system(tenant):
             lags += [one.lag.total_seconds() for one in Stream.objects.filter(pk=pk)]
     measures.STREAM_LAG.set(max(lags, default=0.0))
+
+
+def _anchors() -> None:
+    for one in anchored.holders():
+        place = f"{one.kind}-{one.number}"
+        measures.ANCHOR_AT.labels(place).set(one.at.timestamp() if one.at else 0)
+        measures.ANCHOR_LAG.labels(place).set(one.behind.total_seconds())
 
 
 def _alarms() -> None:

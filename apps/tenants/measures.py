@@ -45,6 +45,14 @@ UNSEALED_OLDEST = _observed("orkestra_audit_oldest_unsealed_seconds", "Age of th
 STREAMS = _observed("orkestra_audit_streams", "Streams of audit logs by health.", ("health",))
 STREAM_OUTAGES = Counter("orkestra_audit_stream_outages", "Streams that failed for so long that owners were told.")
 STREAM_LAG = _observed("orkestra_audit_stream_lag_seconds", "Age of the oldest entry that a running stream lacks.")
+ANCHOR_AT = _observed(
+    "orkestra_audit_anchor_newest_timestamp_seconds",
+    "When the newest head that a place outside holds was signed; 0 without one.",
+    ("place",),
+)
+ANCHOR_LAG = _observed(
+    "orkestra_audit_anchor_lag_seconds", "Age of the oldest signed head that a place outside lacks.", ("place",)
+)
 EVENTS_UNSEEN = _observed("orkestra_security_events_unseen", "Kept security events nobody has seen.", ("kind",))
 PROBES = _observed("orkestra_probe_state", "1 for the state a claim's probe found.", ("probe", "state"))
 PROBED_AT = _observed("orkestra_probed_timestamp_seconds", "When all probes were last run.")

@@ -243,6 +243,19 @@ class Anchored(Protocol):
     def where(self) -> str: ...
 
 
+class AnchorPlace(Protocol):
+    """A place of the configuration that keeps such heads, and the newest that it held when it last answered."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def held(self) -> Anchored | None: ...
+    @property
+    def answers(self) -> bool: ...
+
+
 @dataclass(frozen=True)
 class Tie:
     """Something that depends on a member; where it `needs_heir`, somebody else must take it before they leave."""
@@ -313,6 +326,10 @@ def _no_anchors() -> Sequence[Anchored]:
     return ()
 
 
+def _no_places() -> Sequence[AnchorPlace]:
+    return ()
+
+
 def _nothing_told() -> Sequence[tuple[str, int, datetime]]:
     return ()
 
@@ -374,6 +391,7 @@ class Slots:
     is_limited: Callable[[HttpRequest], bool] = _not_here
     owners: Callable[[], list[Recipient]] = _nobody
     anchored: Callable[[], Sequence[Anchored]] = _no_anchors
+    anchor_places: Callable[[], Sequence[AnchorPlace]] = _no_places
     told_heads: Callable[[], Sequence[tuple[str, int, datetime]]] = _nothing_told
     has_second_factor: Callable[[UUID], bool] = _unknown_factor
     team_owns: Callable[[UUID], bool] = _owns_nothing

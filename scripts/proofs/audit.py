@@ -28,6 +28,7 @@ TESTS = (
     "tests/attack/test_acts_never_logged.py",
     "tests/attack/test_rows_turned_round.py",
     "tests/faults/test_anchors.py",
+    "tests/faults/test_anchor_places.py",
     "tests/faults/test_the_sealer_dies.py",
     "tests/unit/test_the_verifier.py",
     "tests/unit/test_the_verifier_under_attack.py",

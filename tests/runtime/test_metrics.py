@@ -70,6 +70,7 @@ def test_the_worker_says_what_it_found_by_looking(running: Installation, metrics
     assert 'orkestra_jobs_by_status{status="failed"}' in found
     assert 'orkestra_outbox_messages{state="queued"}' in found
     assert 'orkestra_security_events_unseen{kind="chain_broken"}' in found
+    assert found['orkestra_audit_anchor_lag_seconds{place="folder-1"}'] < 600
     age = "orkestra_audit_oldest_unsealed_seconds{}"  # the demo's own entries are of past weeks, until they are sealed
     until(lambda: scraped(metrics_port)[age] < 60, "everything is sealed")
 
