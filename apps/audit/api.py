@@ -17,7 +17,7 @@ from apps.tenants.api import ApiRequest, CursorPagination, ReadOnlyTenantViewSet
 from apps.tenants.context import current_tenant
 from apps.tenants.refusals import Invalid
 
-from . import acts_api, proofs_api
+from . import acts_api, catalogue, proofs_api
 from .filters import NAMES, EntryFilter, page_of
 from .models import Entry
 from .reconcile import last_found, last_reconciliation
@@ -69,7 +69,8 @@ class NewestFirst(CursorPagination):
         return None
 
 
-FILTERS = [OpenApiParameter(name, str) for name in NAMES]
+CHOICES = {"actor_type": list(catalogue.ACTORS), "through": list(catalogue.WAYS), "outcome": list(catalogue.OUTCOMES)}
+FILTERS = [OpenApiParameter(name, str, enum=CHOICES.get(name)) for name in NAMES]
 
 
 class EntryViewSet(ReadOnlyTenantViewSet[Entry]):

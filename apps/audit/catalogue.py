@@ -17,6 +17,15 @@ from apps.tenants.refusals import Text
 FIRST = "0.1"
 OUTCOMES: dict[str, Text] = {"done": _("done"), "refused": _("refused"), "failed": _("failed")}
 
+ACTORS: dict[str, Text] = {
+    "member": _("a member"),
+    "service_account": _("a service account"),
+    "system": _("Orkestra itself"),
+    "anonymous": _("somebody not signed in"),
+    "user": _("a Super Admin or a person outside"),
+}
+WAYS: dict[str, Text] = {"support": _("the operator’s support"), "behalf": _("standing in for somebody")}
+
 
 @dataclass(frozen=True)
 class Act:

@@ -20,10 +20,10 @@ from . import catalogue
 from .models import Entry, EntryQuerySet, Word
 from .words import asked_words
 
-NAMES = ("since", "until", "action", "actor", "target", "type", "outcome", "request", "text")
+NAMES = ("since", "until", "action", "actor", "actor_type", "through", "target", "type", "outcome", "request", "text")
 COUNTED = 500
 COLUMNS = {
-    "action": "action", "actor": "actor_id", "target": "target_id", "type": "target_type", "outcome": "outcome",
+    "action": "action", "actor": "actor_id", "actor_type": "actor_type", "target": "target_id", "type": "target_type", "outcome": "outcome",
     "request": "request_id",
 }  # fmt: skip
 A_NUMBER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z", re.IGNORECASE)
@@ -35,6 +35,8 @@ class EntryFilter(forms.Form):
     since = forms.DateField(label=_("From"), required=False)
     until = forms.DateField(label=_("To"), required=False)
     actor = forms.UUIDField(label=_("Who"), required=False)
+    actor_type = forms.ChoiceField(label=_("Kind of actor"), required=False)
+    through = forms.ChoiceField(label=_("Through"), required=False)
     action = forms.ChoiceField(label=_("What"), required=False)
     type = forms.CharField(label=_("Kind of thing"), required=False, max_length=32)
     target = forms.UUIDField(label=_("About"), required=False)
@@ -49,6 +51,8 @@ class EntryFilter(forms.Form):
         self.zone = zone
         acts = [(name, str(title)) for name, title in catalogue.known().items()]
         self._choose("action", [("", _("Any act")), *sorted(acts, key=lambda act: act[1])])
+        self._choose("actor_type", [("", _("Any kind")), *catalogue.ACTORS.items()])
+        self._choose("through", [("", _("Any way")), *catalogue.WAYS.items()])
         self._choose("outcome", [("", _("Any outcome")), *catalogue.OUTCOMES.items()])
 
     def _choose(self, name: str, choices: list[tuple[str, Any]]) -> None:
@@ -83,7 +87,8 @@ class EntryFilter(forms.Form):
     def page(self, query: Mapping[str, str], size: int) -> Window[Entry]:
         """One page of what the filters name, newest first, after the position in the query.
 
-        A search reads the index of words, which is in the order of the page; anything else that of its own column.
+        A search, and one for the way by which an act came about, reads the index of words, which is in the order of the
+        page; anything else that of its own column.
         """
         if not self.is_valid():
             return Window([])
@@ -97,8 +102,8 @@ class EntryFilter(forms.Form):
 
     @property
     def _words(self) -> list[str]:
-        text = self.cleaned_data["text"].strip()
-        return [] if A_NUMBER.match(text) else asked_words(text)
+        text, way = self.cleaned_data["text"].strip(), self.cleaned_data["through"]
+        return [*([] if A_NUMBER.match(text) else asked_words(text)), *([f"#{way}"] if way else [])]
 
     def _columns(self) -> dict[str, Any]:
         """What the columns of an entry must be; a number in the form of an id is that of a request."""

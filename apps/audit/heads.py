@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from apps.tenants.context import current_tenant
 
-from . import evidence
+from . import evidence, keys
 from .anchored import HeldHead, held_outside
 from .models import Verified, Waiting
 from .pruning import Pruned, recorded
@@ -14,7 +14,7 @@ from .pruning import Pruned, recorded
 
 @dataclass(frozen=True)
 class LogHead:
-    """Sizes of the log: entries that are sealed, that wait for it, and over which a head was signed."""
+    """Sizes of the log: entries that are sealed, that wait for it, and over which a head was signed; the keys that sign it."""
 
     sealed: int
     waiting: int
@@ -22,6 +22,7 @@ class LogHead:
     verified: Verified | None
     outside: list[HeldHead]
     pruned: Pruned
+    fingerprints: list[str]
 
 
 def head() -> LogHead:
@@ -33,4 +34,5 @@ def head() -> LogHead:
         verified=Verified.objects.first(),
         outside=held_outside(current_tenant()),
         pruned=recorded(),
+        fingerprints=[keys.fingerprint(public) for public in keys.public_keys()],
     )

@@ -75,6 +75,7 @@ class Entry(TenantModel):
             models.Index(fields=["tenant", "-time", "-id"], name="audit_entry_time"),
             models.Index(fields=["tenant", "target_id", "-time", "-id"], name="audit_entry_target"),
             models.Index(fields=["tenant", "actor_id", "-time", "-id"], name="audit_entry_actor"),
+            models.Index(fields=["tenant", "actor_type", "-time", "-id"], name="audit_entry_actor_type"),
             models.Index(fields=["tenant", "action", "-time", "-id"], name="audit_entry_action"),
             models.Index(fields=["tenant", "target_type", "-time", "-id"], name="audit_entry_type"),
             models.Index(fields=["tenant", "outcome", "-time", "-id"], name="audit_entry_outcome"),
@@ -137,7 +138,7 @@ class Seal(TenantModel):
 
 
 class Word(TenantModel):
-    """A word of what an entry is about, written with its seal, so that a search reads one range of an index in order.
+    """A word of what an entry is about, or of the way by which it came about, written with its seal, so that a search reads one range of an index in order.
 
     Equality of text is all that it needs: what PostgreSQL offers for searching text cannot use an index under row-level
     security. It repeats what entries say, proves nothing, and has no foreign key, as a seal has none.

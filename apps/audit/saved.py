@@ -40,6 +40,8 @@ def worded(asked: Mapping[str, str]) -> list[tuple[Text, Text]]:
     words: dict[str, Callable[[str], Text]] = {
         "action": lambda value: known.get(value, value),
         "actor": lambda value: people.get(value, value),
+        "actor_type": lambda value: catalogue.ACTORS.get(value, value),
+        "through": lambda value: catalogue.WAYS.get(value, value),
         "outcome": lambda value: catalogue.OUTCOMES.get(value, value),
         "type": lambda value: value.replace("_", " "),
     }

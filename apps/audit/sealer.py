@@ -23,7 +23,7 @@ from apps.tenants.security_events import Kind, security_event
 from . import storage, tree
 from .chain import START, chain_of
 from .models import Log
-from .words import words_of
+from .words import ways_of, words_of
 
 BATCH = 5000
 ALIAS = "sealer"
@@ -177,7 +177,7 @@ def _add_words(cursor: Any, tenant: UUID, rows: list[tuple[UUID, bytes | None, s
         (new_id(), word, moment, entry)
         for entry, body, moment, label in rows
         if body is not None
-        for word in words_of(label)
+        for word in (*words_of(label), *ways_of(bytes(body)))
     ]
     if found:
         cursor.execute(ADD_WORDS, [tenant, *map(lines, zip(*found, strict=True))])

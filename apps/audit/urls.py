@@ -6,6 +6,7 @@ app_name = "audit"
 urlpatterns = [
     path("settings/audit-log/", views.log, name="log"),
     path("settings/audit-log/acts/", views.acts, name="acts"),
+    path("settings/audit-log/verifier/", views.verifier, name="verifier"),
     path("settings/audit-log/export/", views.export, name="export"),
     path("settings/audit-log/views/", saved_views.views, name="views"),
     path("settings/audit-log/views/<uuid:pk>/", saved_views.view, name="view"),

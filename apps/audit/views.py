@@ -5,9 +5,12 @@ from __future__ import annotations
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.http import HttpResponse
+from django.conf import settings
+from django.contrib import messages
+from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext as _
 
 from apps.tenants.context import current_tenant, require
 from apps.tenants.pages import PageRequest, page, turl
@@ -23,17 +26,18 @@ from .reconcile import last_found, last_reconciliation
 from .rows import rows_of
 from .saved import mine
 from .sealer import seal
-from .verify import seal_and_verify
+from .verify import Verification, seal_and_verify
 from .viewing import viewed
 
 PAGE_SIZE = 50
+VERIFIER = settings.BASE_DIR / "scripts" / "orkestra_verify.py"
 
 
 def log(request: PageRequest, tenant: str) -> HttpResponse:
     """Every act of the tenant, newest first; POST verifies the whole chain now."""
     require("audit.read")
     if request.method == "POST":
-        seal_and_verify()
+        _say(request, seal_and_verify())
         return redirect(turl(request, "audit:log"))
     seal(current_tenant())
     compared = last_reconciliation()
@@ -52,6 +56,23 @@ def log(request: PageRequest, tenant: str) -> HttpResponse:
     return page(request, "audit/log.html", context, status=200 if asked.is_valid() else 422)
 
 
+def _say(request: PageRequest, found: Verification) -> None:
+    """What a verification that was asked for has found, above the page."""
+    compared = last_reconciliation()
+    if not found.whole:
+        told = _("The log is broken at entry #%(n)s: %(reason)s") % {"n": found.first_bad, "reason": found.reason}
+        messages.error(request, told)
+    else:
+        numbers = {"n": found.sealed, "signed": found.signed}
+        told = _("All %(n)s sealed entries are whole, and continue the %(signed)s that were signed.") % numbers
+        messages.success(request, told)
+    if compared is not None and not compared.whole:
+        messages.error(
+            request,
+            _("%(n)s stored rows do not agree with the entries; they are named below.") % {"n": compared.missing},
+        )
+
+
 def acts(request: PageRequest, tenant: str) -> HttpResponse:
     """What is recorded: every kind of act, from the code that records it."""
     require("audit.read")
@@ -62,6 +83,12 @@ def export(request: PageRequest, tenant: str) -> HttpResponseBase:
     """The entries that the filters name, as a ZIP that anybody can verify."""
     require("audit.read")
     return bundle_answer(exported(request.GET, ZoneInfo(request.tenant.timezone)))
+
+
+def verifier(request: PageRequest, tenant: str) -> FileResponse:
+    """The script that verifies a bundle anywhere, without us: the very file of this release."""
+    require("audit.read")
+    return FileResponse(VERIFIER.open("rb"), as_attachment=True, filename=VERIFIER.name, content_type="text/x-python")
 
 
 def proof(request: PageRequest, tenant: str, pk: UUID) -> HttpResponseBase:

@@ -6,6 +6,10 @@ import re
 import unicodedata
 from functools import lru_cache
 
+# How an act came about, as words that nobody can type, since a search strips their sign; and the bytes that say so in an
+# entry. Within a string of an entry each quote is escaped: no person can write them there.
+SUPPORT, BEHALF = "#support", "#behalf"
+MARKS = {SUPPORT: (b'"credential":"support"', b'"impersonator":{'), BEHALF: (b'"on_behalf_of":{',)}
 LONGEST = 40
 MOST = 12
 SHORTEST_PART = 5
@@ -25,6 +29,11 @@ def words_of(label: str) -> tuple[str, ...]:
             if len(part) >= SHORTEST_PART:
                 found[part[:LONGEST]] = None
     return tuple(found)[:MOST]
+
+
+def ways_of(body: bytes) -> list[str]:
+    """By which of these ways an entry came about, from its bytes; most by none."""
+    return [word for word, marks in MARKS.items() if any(mark in body for mark in marks)]
 
 
 def asked_words(text: str) -> list[str]:

@@ -19,10 +19,10 @@ GOAL_MS = 50.0
 ENTRIES = """
     INSERT INTO audit_entry (tenant_id, id, time, action, actor_type, actor_id, target_type, target_id, target_label,
                              outcome, request_id, body)
-    SELECT %(tenant)s::uuid, id, time, action, 'member', actor, type, target, label, outcome, request, convert_to(format(
-      '{"action":"%%s","actor":{"id":"%%s","type":"member"},"credential":"session","facts":{"revision":1,"sha256":"%%s"},'
+    SELECT %(tenant)s::uuid, id, time, action, kind, actor, type, target, label, outcome, request, convert_to(format(
+      '{"action":"%%s","actor":{"id":"%%s","type":"%%s"},"credential":"session","facts":{"revision":1,"sha256":"%%s"},'
       '"id":"%%s","impersonator":null,"log":"%%s","outcome":"%%s","request_id":"%%s","targets":[{"id":"%%s","label":"%%s",'
-      '"type":"%%s"}],"time":"%%s","v":1}', action, actor, encode(sha256(id::text::bytea), 'hex'), id, %(tenant)s::uuid,
+      '"type":"%%s"}],"time":"%%s","v":1}', action, actor, kind, encode(sha256(id::text::bytea), 'hex'), id, %(tenant)s::uuid,
       outcome, request, target, label, type, to_char(time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')), 'UTF8')
     FROM (
       SELECT uuidv7(interval '-1 millisecond' * (%(size)s::int - n) * 30) AS id,
@@ -33,12 +33,13 @@ ENTRIES = """
         md5('t' || n %% 2000)::uuid AS target,
         'Order PR-2026-' || lpad((n %% 2000)::text, 5, '0') || CASE WHEN n %% 5000 = 1 THEN ' seldom' ELSE '' END AS label,
         CASE WHEN n %% 5000 = 2 THEN 'failed' WHEN n %% 100 = 3 THEN 'refused' ELSE 'done' END AS outcome,
-        md5('r' || n / 3)::uuid::text AS request
+        md5('r' || n / 3)::uuid::text AS request, CASE WHEN n %% 5000 = 3 THEN 'system' ELSE 'member' END AS kind
       FROM generate_series(1, %(size)s::int) AS n) AS made"""
 WORDS = """
     INSERT INTO audit_word (tenant_id, id, word, time, entry_id)
     SELECT tenant_id, gen_random_uuid(), word, time, id FROM audit_entry, LATERAL unnest(
-      string_to_array(lower(target_label), ' ') || ARRAY['2026', right(split_part(target_label, ' ', 2), 5)]) AS word
+      string_to_array(lower(target_label), ' ') || ARRAY['2026', right(split_part(target_label, ' ', 2), 5)]
+      || CASE WHEN outcome = 'failed' THEN ARRAY['#support'] ELSE '{}' END) AS word
     WHERE tenant_id = %(tenant)s::uuid"""
 PAGE = """
 import json, statistics, sys, time
@@ -70,6 +71,9 @@ with as_system(UUID(sys.argv[1])):
         "action, common": ({"action": some.action}, {}), "action, rare": ({"action": "plan.changed"}, {}),
         "type": ({"type": some.target_type}, {}), "target": ({"target": some.target_id}, {}),
         "outcome, common": ({"outcome": "done"}, {}), "outcome, rare": ({"outcome": "failed"}, {}),
+        "kind of actor, common": ({"actor_type": "member"}, {}), "kind of actor, rare": ({"actor_type": "system"}, {}),
+        "kind of actor, nobody": ({"actor_type": "anonymous"}, {}), "through, rare": ({"through": "support"}, {}),
+        "through, nobody": ({"through": "behalf"}, {}),
         "request": ({"request": some.request_id}, {}), "text, in every entry": ({"text": "order"}, {}),
         "text, in every entry, deep": ({"text": "order"}, deep), "text, rare": ({"text": "seldom"}, {}),
         "text, a reference": ({"text": some.target_label.split()[1]}, {}), "text, nowhere": ({"text": "nowhere"}, {}),

@@ -147,7 +147,7 @@ def test_what_was_tried_with_an_address_of_before_is_erased_too(acme):
     assert place not in addresses(PLATFORM_TENANT_ID)
 
 
-def test_what_was_tried_with_an_address_that_nobody_has_is_erased_too_and_attested():
+def test_what_was_tried_with_an_address_that_nobody_has_is_erased_too_and_attested(acme):
     email, other, place = f"{new_id().hex}@nobody.example", f"{new_id().hex}@nobody.example", "192.0.2.179"
     for tried in (email, other):
         client = Client(REMOTE_ADDR=place, HTTP_USER_AGENT=AGENT)

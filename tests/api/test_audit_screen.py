@@ -5,6 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 
 from apps.audit import private
@@ -14,8 +15,9 @@ from apps.audit.filters import EntryFilter
 from apps.audit.models import Entry, Word
 from apps.audit.sealer import seal
 from apps.audit.words import asked_words, words_of
-from apps.tenants.context import as_system
+from apps.tenants.context import as_system, with_changes
 from apps.tenants.ids import new_id
+from tests import database
 from tests.cast import acting_as
 
 UTC = ZoneInfo("UTC")
@@ -43,10 +45,10 @@ def listed(api, company, **query):
 def test_each_filter_finds_the_same_by_the_api_and_on_the_page(api, browse, acme, thing):
     one = listed(api, acme, target=thing.id)[0]
     asked = {
-        "actor": str(acme.owner.pk), "action": "member.changed", "type": "submission", "target": str(thing.id),
+        "actor": str(acme.owner.pk), "actor_type": "member", "action": "member.changed", "type": "submission", "target": str(thing.id),
         "outcome": "refused", "request": one["request_id"] or "none", "text": "lathe",
     }  # fmt: skip
-    columns = {"actor": "actor_id", "action": "action", "type": "target_type", "target": "target_id",
+    columns = {"actor": "actor_id", "actor_type": "actor_type", "action": "action", "type": "target_type", "target": "target_id",
                "outcome": "outcome", "request": "request_id"}  # fmt: skip
     for name, value in asked.items():
         rows = listed(api, acme, **{name: value})
@@ -56,6 +58,56 @@ def test_each_filter_finds_the_same_by_the_api_and_on_the_page(api, browse, acme
     assert len(listed(api, acme, target=thing.id, outcome="refused")) == 1
     assert len(listed(api, acme, target=thing.id, until="2020-01-01")) == 0
     assert len(listed(api, acme, target=thing.id, since="2020-01-01")) == 3
+
+
+def test_what_support_did_and_what_was_done_in_somebodys_place_can_be_asked_for(api, browse, acme):
+    written = Target("submission", new_id(), '#support #behalf "credential":"support" "on_behalf_of":{')
+    with acting_as(acme.owner), transaction.atomic():
+        with with_changes(credential="support", impersonator=new_id()):
+            visited = record("member.changed", acme.viewer, facts={"role": "viewer"})
+        stood_in = record("member.changed", acme.viewer, facts={"role": "member"}, on_behalf_of=acme.editor.pk)
+        plain = record("submission.sent", written, facts={"revision": 1, "sha256": "00"})
+    by_system = listed(api, acme, actor_type="system")
+    assert [row["id"] for row in listed(api, acme, through="support")] == [str(visited.pk)]
+    assert [row["id"] for row in listed(api, acme, through="behalf")] == [str(stood_in.pk)]
+    assert [row["id"] for row in listed(api, acme, text="#support")] == [str(plain.pk)], "as any other word"
+    assert listed(api, acme, through="support", actor=acme.editor.pk) == []
+    assert listed(api, acme, through="support", actor_type="system") == []
+    assert by_system
+    assert {row["actor_type"] for row in by_system} == {"system"}
+    page = browse(acme.owner).get(acme.url(PAGE), {"through": "support"}).content.decode()
+    assert f"{visited.pk}/proof/" in page
+    assert f"{stood_in.pk}/proof/" not in page
+    assert '<option value="support" selected>' in page
+
+
+@pytest.mark.parametrize("query", [{"through": "magic"}, {"actor_type": "ghost"}])
+def test_a_kind_that_there_is_not_is_refused_and_not_taken_for_all(api, browse, acme, query):
+    assert api.as_(acme.owner).get("/api/v1/audit/entries", query).status_code == 400
+    assert browse(acme.owner).get(acme.url(PAGE), query).status_code == 422
+
+
+def test_the_page_names_the_key_that_a_bundle_is_verified_by_and_hands_out_the_verifier(api, browse, acme):
+    page = browse(acme.owner).get(acme.url(PAGE)).content.decode()
+    (fingerprint,) = api.as_(acme.owner).get("/api/v1/audit/checkpoint").json()["fingerprints"]
+    assert fingerprint in page
+    assert acme.url(f"{PAGE}verifier/") in page
+    script = browse(acme.owner).get(acme.url(f"{PAGE}verifier/"))
+    assert b"".join(script.streaming_content) == (settings.BASE_DIR / "scripts/orkestra_verify.py").read_bytes()
+    assert browse(acme.editor).get(acme.url(f"{PAGE}verifier/")).status_code == 403
+
+
+def test_verifying_now_says_what_was_found(browse, acme, thing):
+    page = browse(acme.owner)
+    assert "sealed entries are whole" in page.post(acme.url(PAGE), follow=True).content.decode()
+    with database.superuser() as attacker:
+        sql = "UPDATE audit_entry SET body = convert_to(replace(convert_from(body, 'UTF8'), 'viewer', 'owner'), 'UTF8')"
+        attacker.execute(f"{sql} WHERE tenant_id = %s AND target_id = %s", [acme.id, thing.id])
+        attacker.execute("UPDATE accounts_member SET role = 'owner' WHERE id = %s", [acme.editor.pk])
+    text = page.post(acme.url(PAGE), follow=True).content.decode()
+    assert "The log is broken at entry #" in text
+    assert "sealed entries are whole" not in text
+    assert "do not agree with the entries" in text
 
 
 def test_a_member_is_named_as_they_are_called_today_and_never_in_what_is_hashed(browse, acme):
@@ -141,7 +193,7 @@ def test_no_page_counts_or_sorts_the_whole_log(acme, thing):
     """Every single filter reads a range of one index that is in the order of the page."""
     asked = [{}, {"actor": str(acme.owner.pk)}, {"action": "submission.sent"}, {"type": "submission"},
              {"target": str(thing.id)}, {"outcome": "refused"}, {"request": "r-12345678"}, {"text": "lathe"},
-             {"since": "2020-01-01"}, {"until": "2030-01-01"}]  # fmt: skip
+             {"actor_type": "system"}, {"through": "support"}, {"through": "behalf"}, {"since": "2020-01-01"}, {"until": "2030-01-01"}]  # fmt: skip
     with acting_as(acme.owner), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
         for query in asked:

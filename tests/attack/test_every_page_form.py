@@ -128,7 +128,7 @@ ACTS = [
 ]  # fmt: skip
 # Pages that only show, and addresses that hand out a file. They are sent a POST too: with the foreign fields alone.
 ONLY_SHOW = {
-    "accounts:roles", "ai:settings", "audit:acts", "audit:export", "audit:log", "audit:log-export", "audit:proof",
+    "accounts:roles", "ai:settings", "audit:acts", "audit:export", "audit:log", "audit:log-export", "audit:proof", "audit:verifier",
     "audit:receipt", "billing:billing", "billing:buy", "billing:portal", "billing:usage", "flags:list", "forms:download",
     "forms:export", "forms:form_trail", "forms:list", "forms:submission", "forms:submission_trail", "forms:submissions",
     "forms:tasks", "forms:unowned", "streams:list", "trust:home", "trust:security",

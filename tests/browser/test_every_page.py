@@ -38,7 +38,7 @@ LEAST_PAGES = {
 }  # so that a page that vanishes for a role is noticed
 # Addresses that only take a POST, or that hand out a file: there is no page to look at.
 NO_PAGES = {
-    "accounts:member", "accounts:invitation", "accounts:api-key", "accounts:service-accounts", "accounts:service-account", "audit:proof", "audit:log-export", "audit:receipt", "forms:take", "forms:preview", "forms:withdraw", "forms:download", "forms:revoke",
+    "accounts:member", "accounts:invitation", "accounts:api-key", "accounts:service-accounts", "accounts:service-account", "audit:proof", "audit:verifier", "audit:log-export", "audit:receipt", "forms:take", "forms:preview", "forms:withdraw", "forms:download", "forms:revoke",
     "accounts:sso_domain", "comms:webhook_act", "comms:webhook_resend", "billing:buy", "billing:portal", "ai:summary",
     "forms:export", "forms:discard", "streams:act", "approvals:end",
 }  # fmt: skip
