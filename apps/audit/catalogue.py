@@ -24,7 +24,7 @@ ACTORS: dict[str, Text] = {
     "anonymous": _("somebody not signed in"),
     "user": _("a Super Admin or a person outside"),
 }
-WAYS: dict[str, Text] = {"support": _("the operator’s support"), "behalf": _("standing in for somebody")}
+WAYS: dict[str, Text] = {"support": _("support"), "behalf": _("a stand-in")}
 
 
 @dataclass(frozen=True)
