@@ -215,7 +215,9 @@ def _grant_faults(cursor: Any) -> Iterator[str]:
 def _function_faults(cursor: Any) -> Iterator[str]:
     sql = """SELECT p.proname, p.prosecdef, p.prosrc, r.rolname, coalesce(p.proconfig::text, ''), p.proacl IS NULL OR EXISTS (
                SELECT 1 FROM aclexplode(p.proacl) a WHERE a.grantee = 0)
-             FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE p.pronamespace = 'public'::regnamespace"""
+             FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE p.pronamespace = 'public'::regnamespace
+             AND (p.prosecdef OR NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass
+                                             AND d.objid = p.oid AND d.deptype = 'e'))"""  # an extension's own
     seen: set[str] = set()
     for name, is_definer, body, owner, config, is_public in _rows(cursor, sql):
         if name.startswith(QUEUE) and not is_definer:
@@ -237,9 +239,10 @@ def _function_faults(cursor: Any) -> Iterator[str]:
 
 
 def _member_faults(cursor: Any) -> Iterator[str]:
-    """Whoever is a member of a role has its power; a superuser has all in any case."""
-    sql = """SELECT r.rolname, m.rolname FROM pg_auth_members a JOIN pg_roles r ON r.oid = a.roleid
+    """Whoever is a member of a role has its power; a superuser has all in any case, and so has whoever made our roles."""
+    sql = """SELECT r.rolname, m.rolname, a.admin_option FROM pg_auth_members a JOIN pg_roles r ON r.oid = a.roleid
              JOIN pg_roles m ON m.oid = a.member WHERE NOT m.rolsuper"""
-    for role, member in _rows(cursor, sql):
-        if (role in ROLES or member in ROLES) and (role, member) != ("pg_read_all_data", BACKUP):
+    for role, member, may_grant in _rows(cursor, sql):
+        gains = member in ROLES or (role in ROLES and not may_grant)
+        if gains and (role, member) != ("pg_read_all_data", BACKUP):
             yield f"role {member} is a member of {role}"
