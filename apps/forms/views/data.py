@@ -87,9 +87,9 @@ def discard(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
 
 
 def stored() -> list[Kept]:
-    """Every kind of thing that this tenant has, counted now."""
+    """Every kind of thing that this tenant has, by name, counted now."""
     tables = catalogue.tenant_tables()
-    return [
+    found = [
         Kept(
             title=str(kind.title),
             count=kind.count() if kind.count else tables[kind.tables[0]]._default_manager.count(),
@@ -98,3 +98,4 @@ def stored() -> list[Kept]:
         )
         for kind in slots.stored
     ]
+    return sorted(found, key=lambda one: one.title)
