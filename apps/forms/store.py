@@ -18,6 +18,7 @@ from apps.tenants.refusals import Invalid, TooLarge, Unavailable
 CHUNK_BYTES = 64 * 1024
 LONGEST_NAME = 200
 HEAD_BYTES = 8192
+PARTIAL, UNREFERENCED = ".partial-", ".unreferenced-"
 ZIP = b"PK\x03\x04"
 # extension -> (content type, what the first bytes must be; empty means text)
 TYPES: dict[str, tuple[str, tuple[bytes, ...]]] = {
@@ -85,7 +86,7 @@ def write(tenant: UUID, name: str, chunks: Iterable[bytes]) -> Stored:
     folder = root(tenant)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".partial-", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=PARTIAL, delete=False) as file:
             partial = Path(file.name)
             try:
                 digest, size, head = _copy(file, chunks)
@@ -95,6 +96,7 @@ def write(tenant: UUID, name: str, chunks: Iterable[bytes]) -> Stored:
                 place = path_of(tenant, digest)
                 place.parent.mkdir(mode=0o700, exist_ok=True)
                 partial.replace(place)
+                mark_of(place).unlink(missing_ok=True)
             finally:
                 partial.unlink(missing_ok=True)
     except OSError as error:
@@ -145,3 +147,18 @@ def path_of(tenant: UUID, sha256: str) -> Path:
     if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
         raise ValueError("not a SHA-256")
     return root(tenant) / sha256[:2] / sha256
+
+
+def places(tenant: UUID) -> list[Path]:
+    """Every whole file of the tenant."""
+    return [path for path in root(tenant).glob("??/*") if not path.name.startswith(".")]
+
+
+def partials(tenant: UUID) -> list[Path]:
+    """What is being written, and what was when its process ended."""
+    return list(root(tenant).glob(f"{PARTIAL}*"))
+
+
+def mark_of(place: Path) -> Path:
+    """The empty file that says since when no row refers to this one."""
+    return place.with_name(f"{UNREFERENCED}{place.name}")

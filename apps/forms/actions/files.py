@@ -19,12 +19,13 @@ from .. import store
 from ..access import may_fill
 from ..models import Attachment, Form, Submission, held_by
 from ..rules.spec import Kind
+from ..sweeping import with_rows
 
 MOST_FILES = 50
 
 
 def attach(submission: Submission, *, field: str, upload: UploadedFile, by: Member) -> Attachment:
-    """Store a file for a field of a draft. The bytes are written before the row: without the row nobody sees them.
+    """Store a file for a field of a draft. The bytes are written before the row, and go again where it is refused.
 
     Raises Forbidden, Conflict when it is no draft, Invalid naming the field or the file, TooLarge, Unavailable.
     """
@@ -34,7 +35,7 @@ def attach(submission: Submission, *, field: str, upload: UploadedFile, by: Memb
         raise Invalid({"field": [_("This form takes no files there.")]})
     name = store.clean_name(upload.name or "")
     stored = store.write(current_tenant(), name, upload.chunks(store.CHUNK_BYTES))
-    with transaction.atomic():
+    with with_rows(stored):
         submission = Submission.objects.select_for_update().get(pk=submission.pk)
         if Attachment.objects.filter(submission=submission).count() >= MOST_FILES:
             raise Invalid({field: [_("At most %(n)s files can be attached.") % {"n": MOST_FILES}]})

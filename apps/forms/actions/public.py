@@ -33,6 +33,7 @@ from ..public import digest
 from ..rules.answers import Answers, Known, read_answers
 from ..rules.filling import Filling
 from ..rules.spec import Kind, Spec
+from ..sweeping import with_rows
 from .submissions import next_reference, open_submission
 
 MOST_FILES = 5
@@ -67,7 +68,7 @@ def submit_public(form: Form, *, data: dict[str, Any], files: dict[str, list[Upl
         for identity, (_field, upload) in uploads.items()
     }
     reference, contact = next_reference(spec.reference), contact_of(spec, answers.data)
-    with transaction.atomic():
+    with with_rows(*stored.values()) if stored else transaction.atomic():
         made = Submission(form=form, form_version=form.live_version, submitter=None, changed_at=clock.now())
         made.save(force_insert=True)
         for identity, (field, upload) in uploads.items():
