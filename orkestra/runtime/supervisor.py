@@ -91,7 +91,7 @@ class Supervisor:
         self._serve_metrics(serving)
         with step("Starting web and worker"):
             self._wait_until_ready()
-        first.greet(self.port, word, demo=self._wants_demo(), given=bool(self.given.get("ORKESTRA_DEMO_PASSWORD")))
+        first.greet(self.port, word, demo=self._wants_demo(), given=self._gives("ORKESTRA_DEMO_PASSWORD"))
 
     def _servers(self) -> dict[str, str]:
         """Our own servers, or those that the environment names; returns their addresses."""
@@ -167,7 +167,7 @@ class Supervisor:
         """In our own database unless refused; in another only when asked for, for it may hold real people."""
         answer = self.given.get("ORKESTRA_DEMO", "").strip().lower()
         return answer not in {"0", "false", "no", "off"} and bool(
-            self.embedded or answer or self.given.get("ORKESTRA_DEMO_PASSWORD")
+            self.embedded or answer or self._gives("ORKESTRA_DEMO_PASSWORD")
         )
 
     def _gives(self, name: str) -> bool:
@@ -203,7 +203,7 @@ class Supervisor:
             return ""
         if mark.exists():
             return ""
-        word = self.given.get("ORKESTRA_DEMO_PASSWORD") or secrets.token_urlsafe(15)
+        word = Config(self.given).text("ORKESTRA_DEMO_PASSWORD") or secrets.token_urlsafe(15)
         self._manage(environment | {"ORKESTRA_DEMO_PASSWORD": word}, "Making two demo organisations", "seed_demo")
         mark.touch(mode=0o600)
         return word

@@ -64,6 +64,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "ORKESTRA_SIGN_UP", "open lets anybody make an organisation; else closed, but for the demo, which is open"
     ),
+    Variable("ORKESTRA_DEMO", "0 seeds no demo; else the first start of scripts/up does, in a database of its own"),
+    Variable("ORKESTRA_DEMO_PASSWORD", "password of the demo's people; random if not given", secret=True),
     Variable("ORKESTRA_BIND_MODE", "how the tenant is bound: statement or transaction", "statement"),
     Variable("REDIS_URL", "Redis or Valkey for the cache", secret=True),
     Variable("EMAIL_URL", "console: or smtp://user:password@host:port?tls=1", "console:", secret=True),

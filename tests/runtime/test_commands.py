@@ -93,6 +93,30 @@ def test_a_wrong_variable_is_named_in_one_sentence(acme, name, value):
     assert "Traceback" not in said
 
 
+WRONG = {
+    "ORKESTRA_SIGNING_KEY": "garbage",
+    "ORKESTRA_AUDIT_KEY": "garbage",
+    "ORKESTRA_AUDIT_ANCHORS": "ftp://x",
+    "ORKESTRA_AI_URL": "ftp://x",
+    "ORKESTRA_AI_PRICE": "abc",
+    "ORKESTRA_DNS": "nowhere",
+    "ORKESTRA_PUBLIC_URL": "http://orkestra.example",
+    "ORKESTRA_DEBUG": "1",
+    "REDIS_URL": "notaurl",
+    "DATABASE_OWNER_URL": "",
+    "DATABASE_BACKUP_URL": "",
+}
+
+
+def test_everything_that_is_wrong_is_named(acme):
+    done = manage("check_config", **WRONG)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    named = {line.removeprefix("CommandError: ").split(":")[0] for line in done.stderr.splitlines()}
+    assert named == {*WRONG}
+    assert "ORKESTRA_DEMO_PASSWORD" in done.stdout
+
+
 def test_the_web_refuses_to_start_as_a_role_that_could_pass_the_wall(acme):
     name = str(connections["default"].settings_dict["NAME"])
     done = manage("work", DATABASE_URL=database.admin_url(name))
