@@ -94,7 +94,9 @@ ACTIONS = {
         sentence=_("{who} changed the role of {about} from {before} to {role}"),
     ),
     "member.deactivated": Act(
-        _("Shut a member out"), _("The person can no longer enter; their keys and tokens have ended."), ("handed_over",)
+        _("Shut a member out"),
+        _("The person can no longer enter; their keys and tokens have ended."),
+        ("handed_over", "kept_keys"),
     ),
     "member.reactivated": Act(_("Let a member in again"), _("The person can enter again."), ("role",)),
     "invitation.sent": Act(_("Invited a person"), _("A link to join was mailed."), ("role", "teams", "again")),

@@ -18,6 +18,7 @@ from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
 from apps.tenants.slots import Tie
 
 from . import actions, limits
+from .actions.leaving import MADE
 from .models import Member
 from .rules import PERMISSIONS, RESERVED_ADDRESSES, Role, may_be_address
 
@@ -67,7 +68,10 @@ class ServiceAccountInput(forms.Form):
 
 
 class LeavingInput(forms.Form):
-    """Who takes over what depends on a member who leaves; what nobody needs to take is only shown."""
+    """Who takes over what depends on a member who leaves; what nobody needs to take is only shown.
+
+    Where they made keys of service accounts, `keep_keys` says whether those live on.
+    """
 
     def __init__(self, *args: Any, ties: Sequence[Tie], people: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -75,6 +79,13 @@ class LeavingInput(forms.Form):
         for tie in ties:
             if tie.needs_heir:
                 self.fields[tie.key] = forms.ModelChoiceField(people, label=str(tie.title), empty_label=_("Choose …"))
+        self.heirs = [self[name] for name in self.fields]
+        if any(tie.key.startswith(MADE) for tie in ties):
+            self.fields["keep_keys"] = forms.BooleanField(
+                label=_("Keep the service accounts' keys that they made"),
+                help_text=_("Only where a program would stand still: they may have kept the text of each."),
+                required=False,
+            )
 
 
 class TeamInput(forms.Form):

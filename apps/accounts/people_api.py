@@ -39,6 +39,9 @@ class MemberChangeSerializer(CheckedSerializer):
         required=False, help_text="who takes over what depends on a member that is shut out"
     )
     heirs = serializers.DictField(child=serializers.UUIDField(), required=False, help_text="tie -> who takes it over")
+    keep_keys = serializers.BooleanField(
+        default=False, help_text="whether keys of service accounts live on that a member made who is shut out"
+    )
 
 
 class TieSerializer(serializers.Serializer[Any]):
@@ -80,10 +83,14 @@ class SeatSerializer(CheckedSerializer):
 
 class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
     member = serializers.UUIDField(source="member_id")
+    made_by = serializers.UUIDField(source="made_by_id", allow_null=True, help_text="null: an older key")
 
     class Meta:
         model = ApiKey
-        fields = ["id", "name", "member", "shown", "scopes", "created_at", "expires_at", "last_used_at", "last_address"]
+        fields = [
+            "id", "name", "member", "made_by", "shown", "scopes", "created_at", "expires_at", "last_used_at",
+            "last_address",
+        ]  # fmt: skip
 
 
 class NewApiKeySerializer(ApiKeySerializer):
@@ -150,27 +157,28 @@ class MemberViewSet(ReadOnlyTenantViewSet[Member]):
             if asked["is_active"]:
                 member = actions.reactivate(member, by=self.request.member)
             else:
-                member = self._shut_out(member, asked.get("hand_to"), asked.get("heirs", {}))
+                member = self._shut_out(member, asked.get("hand_to"), asked.get("heirs", {}), asked["keep_keys"])
         return Response(MemberSerializer(member).data)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
         """Shut a member out; what they did stays theirs. 409 lists what somebody must take over: name them in hand_to."""
-        self._shut_out(self.get_object(), request.query_params.get("hand_to"), {})
+        self._shut_out(self.get_object(), request.query_params.get("hand_to"), {}, False)
         return Response(status=204)
 
     @extend_schema(responses=TieSerializer(many=True))
     @action(detail=True, methods=["get"], pagination_class=None)
     def ties(self, request: Request, pk: str) -> Response:
-        """What depends on this member: open tasks, forms that only they own, their API keys."""
+        """What depends on this member: open tasks, forms that only they own, API keys of theirs and of their making, invitations."""
         return Response(TieSerializer(actions.ties_of(self.get_object()), many=True).data)
 
-    def _shut_out(self, member: Member, heir: Any, heirs: dict[str, Any]) -> Member:
+    def _shut_out(self, member: Member, heir: Any, heirs: dict[str, Any], keep_keys: bool) -> Member:
         return actions.deactivate(
             member,
             by=self.request.member,
             heir=_member(heir) if heir else None,
             heirs={tie: _member(pk) for tie, pk in heirs.items()},
+            keep_keys=keep_keys,
         )
 
 

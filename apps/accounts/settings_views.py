@@ -89,7 +89,9 @@ def leave(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
     asked = LeavingInput(sent, ties=actions.ties_of(found), people=people)
     if request.method == "POST" and asked.is_valid():
         with refusal_on(asked):
-            actions.deactivate(found, by=request.member, heirs=asked.cleaned_data)
+            heirs = dict(asked.cleaned_data)
+            keep_keys = heirs.pop("keep_keys", False)
+            actions.deactivate(found, by=request.member, heirs=heirs, keep_keys=keep_keys)
             return done(request, _("%(name)s is shut out.") % {"name": found.name}, "accounts:members")
     return page(request, "settings/leave.html", {"one": found, "input": asked}, status=422 if asked.errors else 200)
 

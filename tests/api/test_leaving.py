@@ -238,3 +238,42 @@ def test_nobody_takes_a_step_that_must_be_another_persons_than_theirs_was(api, a
     (task,) = api.as_(other).get("/api/v1/tasks").json()["results"]
     assert api.as_(other).post(f"/api/v1/tasks/{task['id']}/decide", verdict).status_code == 201
     assert api.as_(acme.owner).get(f"/api/v1/submissions/{submission}").json()["state"] == "approved"
+
+
+@pytest.fixture
+def maker(api, acme):
+    """A second owner, who made a service account's key and invited somebody: (them, the key, the invitation)."""
+    second = acme.member("second", Role.OWNER)
+    robot = api.as_(second).post("/api/v1/service-accounts", {"name": "Robot", "role": "viewer"}).json()["id"]
+    key = make(api, second, ["forms.read"], service_account=robot).json()
+    assert key["made_by"] == str(second.pk)
+    invited = api.as_(second).post("/api/v1/invitations", {"email": f"x@{acme.slug}.example", "role": "owner"}).json()
+    return second, key["key"], invited["id"]
+
+
+def test_what_a_leaver_made_for_others_ends_with_them(api, acme, maker):
+    second, key, invited = maker
+    listed = api.as_(acme.owner).get(f"/api/v1/members/{second.pk}/ties").json()
+    assert [tie["key"].partition(":")[0] for tie in listed] == ["made-key", "invitation"]
+    assert not any(tie["needs_heir"] for tie in listed)
+    assert shut_out(api, acme, second).status_code == 200
+    assert door(key).get("/api/v1/forms").status_code == 401
+    assert api.as_(acme.owner).get(f"/api/v1/invitations/{invited}").status_code == 404
+    with as_system(acme.id):
+        assert Entry.objects.filter(action__in=["api_key.revoked", "invitation.withdrawn"]).count() == 2
+
+
+def test_keys_that_a_leaver_made_live_on_where_an_owner_says_so(api, browse, acme, maker):
+    second, key, _invited = maker
+    page, url = browse(acme.owner), acme.url(f"settings/members/{second.pk}/leave/")
+    assert 'name="keep_keys"' in page.get(url).content.decode()
+    assert page.post(url, {"keep_keys": "on"}).status_code == 302
+    assert door(key).get("/api/v1/forms").status_code == 200
+    with as_system(acme.id):
+        assert len(Entry.objects.get(action="member.deactivated").facts["kept_keys"]) == 1
+
+
+def test_the_page_ends_them_where_nobody_says_anything(browse, acme, maker):
+    second, key, _invited = maker
+    assert browse(acme.owner).post(acme.url(f"settings/members/{second.pk}/leave/"), {}).status_code == 302
+    assert door(key).get("/api/v1/forms").status_code == 401

@@ -59,6 +59,7 @@ def create_api_key(
     made = ApiKey.objects.create(
         name=name,
         member=holder,
+        made_by=by,
         user_id=holder.user_id,
         shown=key_format.shown(text),
         secret_sha256=key_format.digest(text),
@@ -88,6 +89,12 @@ def end_api_keys(member: Member, *, only: UUID | None = None) -> None:
 def end_every_api_key() -> None:
     """End all keys of the tenant in force, such as after a restore: one that leaked since the backup lives in it again."""
     _end(ApiKey.objects.all())
+
+
+@transaction.atomic
+def end_keys_made_by(member: Member) -> None:
+    """End the keys of service accounts that this member made: they know the texts."""
+    _end(ApiKey.objects.filter(made_by=member).exclude(member=member))
 
 
 def find_api_key(text: str) -> FoundKey:

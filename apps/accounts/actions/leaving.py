@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -12,22 +13,27 @@ from apps.tenants.freshness import require_fresh
 from apps.tenants.refusals import Conflict, Refused
 from apps.tenants.slots import Leaving, Tie, slots
 
-from ..models import ApiKey, Member
+from ..models import ApiKey, Invitation, Member
 from ..people import memberships
 from ..rules import Role
-from .api_keys import end_api_keys
+from .api_keys import end_api_keys, end_keys_made_by
 from .families import end_families
+from .invitations import withdraw_invitation
 from .members import each_tie, keep_an_owner, locked
 from .sessions import end_sessions
 
 Heirs = Mapping[str, Member]
+MADE = "made-key:"
 
 
 @transaction.atomic
-def deactivate(member: Member, *, by: Member, heir: Member | None = None, heirs: Heirs | None = None) -> Member:
+def deactivate(
+    member: Member, *, by: Member, heir: Member | None = None, heirs: Heirs | None = None, keep_keys: bool = False
+) -> Member:
     """Shut a member out of the tenant, hand over what depended on them, and end their tokens and keys at once.
 
-    `heirs` names who takes which tie, `heir` takes the rest. Raises Refused for oneself, for the last owner and for an
+    `heirs` names who takes which tie, `heir` takes the rest. Keys that they made for service accounts end too, unless
+    `keep_keys`. Raises Refused for oneself, for the last owner and for an
     heir who cannot take something; Conflict with the list of ties where somebody must take them and nobody is named;
     NotFresh for an owner, and where a form gets another owner.
     """
@@ -44,8 +50,10 @@ def deactivate(member: Member, *, by: Member, heir: Member | None = None, heirs:
     handed = _settle(member, heir, heirs or {}, by)
     for room in slots.leaving:
         room.end(member, by)
-    record("member.deactivated", member, facts={"handed_over": handed})
+    record("member.deactivated", member, facts={"handed_over": handed, "kept_keys": _kept(member) if keep_keys else []})
     end_api_keys(member)
+    if not keep_keys:
+        end_keys_made_by(member)
     end_families(member.user_id, member.tenant_id)
     if not memberships(member.user_id):
         end_sessions(member.user_id)
@@ -72,8 +80,38 @@ def _keys_of(member: Member) -> list[Tie]:
     return [Tie(f"key:{key.pk}", text % {"name": key.name}) for key in rows]
 
 
+def _made_by(member: Member) -> Any:
+    return ApiKey.objects.alive().filter(made_by=member).exclude(member=member).order_by("created_at")
+
+
+def _kept(member: Member) -> list[str]:
+    return [str(key.pk) for key in _made_by(member)]
+
+
+def _keys_made_by(member: Member) -> list[Tie]:
+    text = _("They made the API key %(name)s of %(account)s and may have kept it; it ends unless you keep it.")
+    rows = _made_by(member).select_related("member__user")
+    return [Tie(f"{MADE}{key.pk}", text % {"name": key.name, "account": key.member.name}) for key in rows]
+
+
+def _invitations_of(member: Member) -> list[Tie]:
+    text = _("Their invitation of %(email)s is withdrawn.")
+    return [Tie(f"invitation:{one.pk}", text % {"email": one.email}) for one in _sent_by(member)]
+
+
+def _withdraw(member: Member, by: Member) -> None:
+    for one in _sent_by(member):
+        withdraw_invitation(one, by=by)
+
+
+def _sent_by(member: Member) -> Any:
+    return Invitation.objects.open().filter(invited_by=member).order_by("created_at")
+
+
 def _nothing(tie: Tie, member: Member, heir: Member, by: Member) -> None:
-    """Keys end with their member and are never handed over."""
+    """Keys and invitations end with their member and are never handed over."""
 
 
 KEYS = Leaving("accounts.keys", _keys_of, _nothing, order=90)
+KEYS_MADE = Leaving("accounts.keys_made", _keys_made_by, _nothing, order=91)
+INVITATIONS = Leaving("accounts.invitations", _invitations_of, _nothing, order=92, end=_withdraw)
