@@ -92,6 +92,7 @@ def test_sql_is_written_by_hand_only_in_places_that_are_known():
         "apps/audit/private.py",
         "apps/audit/pruning.py",
         "apps/audit/reconcile.py",
+        "apps/audit/searched.py",
         "apps/audit/settled.py",
         "apps/billing/panels.py",
         "apps/flags/probes.py",
