@@ -12,7 +12,7 @@ from apps.tenants.windows import batches
 
 from .models import Entry
 from .sealer import lines
-from .words import words_of
+from .words import ways_of, words_of
 
 BATCH = 2000
 # LATERAL with a LIMIT is a look into the index for each, whatever the planner thinks of the table.
@@ -28,15 +28,19 @@ ABSENT = """
 
 def unfindable() -> Iterator[UUID]:
     """The ids of entries of which a word is missing; of what retention took none is expected."""
-    rows = Entry.objects.kept().exclude(target_label="").filter(seals__isnull=False).only("time", "target_label")
+    rows = Entry.objects.kept().filter(seals__isnull=False).only("time", "target_label", "body")
     for batch in batches(rows, BATCH):
         if missing := _without_a_word(batch):
             still = Entry.objects.kept().filter(pk__in=missing)  # retention may have come in between
             yield from still.order_by("pk").values_list("pk", flat=True)
 
 
+def _words(entry: Entry) -> list[str]:
+    return [*words_of(entry.target_label), *ways_of(bytes(entry.body))]
+
+
 def _without_a_word(batch: list[Entry]) -> list[UUID]:
-    asked = [(word, entry.time, entry.pk) for entry in batch for word in words_of(entry.target_label)]
+    asked = [(word, entry.time, entry.pk) for entry in batch for word in _words(entry)]
     if not asked:
         return []
     words, times, entries = (lines(column) for column in zip(*asked, strict=True))

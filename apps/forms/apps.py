@@ -12,7 +12,7 @@ class FormsConfig(AppConfig):
         from . import panels
         from .actions.leaving import LEAVING, PATHS
         from .actions.ownership import owns_a_form
-        from .attested import ATTESTED
+        from .attested import ATTESTED, fits_its_hash
         from .audit_actions import ACTIONS, LOGGED, SETTLED
 
         register(ACTIONS)
@@ -22,4 +22,5 @@ class FormsConfig(AppConfig):
         slots.leaving.add(LEAVING)
         slots.leaving.add(PATHS)
         slots.team_owns = owns_a_form
+        slots.fits_its_hash = fits_its_hash
         panels.fill_slots()

@@ -37,6 +37,15 @@ def is_as_sent(revision: Revision, version: FormVersion) -> bool:
         return False
 
 
+def fits_its_hash(revision: UUID) -> bool:
+    """Whether what somebody is about to decide on is what was sent."""
+    try:
+        found = Revision.objects.select_related("submission__form_version__path_version").get(pk=revision)
+    except (Revision.DoesNotExist, *UNREADABLE):
+        return False
+    return is_as_sent(found, found.submission.form_version)
+
+
 def changed_revisions() -> Iterator[UUID]:
     """The ids of revisions that are not what was sent."""
     for batch in batches(Revision.objects.select_related("submission"), BATCH):

@@ -326,10 +326,6 @@ def _no_anchors() -> Sequence[Anchored]:
     return ()
 
 
-def _no_places() -> Sequence[AnchorPlace]:
-    return ()
-
-
 def _nothing_told() -> Sequence[tuple[str, int, datetime]]:
     return ()
 
@@ -350,7 +346,7 @@ def _owns_nothing(team: UUID) -> bool:
     return False
 
 
-def _unknown_factor(user: UUID) -> bool:
+def _yes(about: UUID) -> bool:
     return True
 
 
@@ -391,10 +387,11 @@ class Slots:
     is_limited: Callable[[HttpRequest], bool] = _not_here
     owners: Callable[[], list[Recipient]] = _nobody
     anchored: Callable[[], Sequence[Anchored]] = _no_anchors
-    anchor_places: Callable[[], Sequence[AnchorPlace]] = _no_places
+    anchor_places: Callable[[], Sequence[AnchorPlace]] = tuple
     told_heads: Callable[[], Sequence[tuple[str, int, datetime]]] = _nothing_told
-    has_second_factor: Callable[[UUID], bool] = _unknown_factor
+    has_second_factor: Callable[[UUID], bool] = _yes
     team_owns: Callable[[UUID], bool] = _owns_nothing
+    fits_its_hash: Callable[[UUID], bool] = _yes
 
 
 slots = Slots()

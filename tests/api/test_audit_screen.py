@@ -14,6 +14,7 @@ from apps.audit.catalogue import kinds
 from apps.audit.filters import EntryFilter
 from apps.audit.models import Entry, Word
 from apps.audit.sealer import seal
+from apps.audit.searched import unfindable
 from apps.audit.words import asked_words, words_of
 from apps.tenants.context import as_system, with_changes
 from apps.tenants.ids import new_id
@@ -79,6 +80,10 @@ def test_what_support_did_and_what_was_done_in_somebodys_place_can_be_asked_for(
     assert f"{visited.pk}/proof/" in page
     assert f"{stood_in.pk}/proof/" not in page
     assert '<option value="support" selected>' in page
+    with database.superuser() as admin:
+        admin.execute("DELETE FROM audit_word WHERE tenant_id = %s AND word = '#support'", [acme.id])
+    with as_system(acme.id):
+        assert list(unfindable()) == [visited.pk], "what hides it from this question is told"
 
 
 @pytest.mark.parametrize("query", [{"through": "magic"}, {"actor_type": "ghost"}])

@@ -222,3 +222,6 @@ def test_answers_that_are_not_those_that_were_sent_are_not_shown_to_whoever_deci
         text = answer.content.decode()
         assert (answer.status_code, "is not what was sent" in text) == (200, True)
         assert all(word not in text for word in ("9,000,000", "9000000", 'id="decision"'))
+    asked = {"verdict": "approve", "revision": task["revision"]}
+    answer = api.as_(busy.reviewer).post(f"/api/v1/tasks/{task['id']}/decide", asked)
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_as_sent")

@@ -13,6 +13,7 @@ from apps.comms.actions import publish_event
 from apps.tenants import clock
 from apps.tenants.context import refuse_support
 from apps.tenants.refusals import Conflict, Forbidden, Invalid, NotFound
+from apps.tenants.slots import slots
 
 from .. import mails
 from ..models import Assignment, AssignmentState, Case, CaseState, CaseStep, Decision, StepState, Verdict, who_decide
@@ -85,6 +86,10 @@ def _check(
         raise Conflict(_("This is decided already."), code="already_decided")
     if case.subject_revision != revision:
         raise Conflict(_("The submission has changed since you opened it; read it again."), code="stale_revision")
+    if not slots.fits_its_hash(revision):
+        raise Conflict(
+            _("What is stored is not what was sent; nobody decides on it. Tell the operators."), code="not_as_sent"
+        )
     if not who_decide().filter(pk=by.pk).exists() or {by.pk, assignment.person_id} & shut_out(case, step.definition):
         raise Forbidden(_("You may not decide on this."))
     if assignment.person_id != by.pk:
