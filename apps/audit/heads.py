@@ -8,13 +8,14 @@ from apps.tenants.context import current_tenant
 
 from . import evidence, keys
 from .anchored import HeldHead, held_outside
+from .incarnations import incarnation
 from .models import Verified, Waiting
 from .pruning import Pruned, recorded
 
 
 @dataclass(frozen=True)
 class LogHead:
-    """Sizes of the log: entries that are sealed, that wait for it, and over which a head was signed; the keys that sign it."""
+    """Sizes of the log: entries that are sealed, that wait for it, and over which a head was signed; its name and the keys that sign it."""
 
     sealed: int
     waiting: int
@@ -22,6 +23,7 @@ class LogHead:
     verified: Verified | None
     outside: list[HeldHead]
     pruned: Pruned
+    origin: str
     fingerprints: list[str]
 
 
@@ -34,5 +36,6 @@ def head() -> LogHead:
         verified=Verified.objects.first(),
         outside=held_outside(current_tenant()),
         pruned=recorded(),
+        origin=keys.origin_of(current_tenant(), incarnation()),
         fingerprints=[keys.fingerprint(public) for public in keys.public_keys()],
     )

@@ -96,6 +96,7 @@ def test_the_page_names_the_key_that_a_bundle_is_verified_by_and_hands_out_the_v
     page = browse(acme.owner).get(acme.url(PAGE)).content.decode()
     (fingerprint,) = api.as_(acme.owner).get("/api/v1/audit/checkpoint").json()["fingerprints"]
     assert fingerprint in page
+    assert f"localhost/audit/{acme.id}<" in page
     assert acme.url(f"{PAGE}verifier/") in page
     script = browse(acme.owner).get(acme.url(f"{PAGE}verifier/"))
     assert b"".join(script.streaming_content) == (settings.BASE_DIR / "scripts/orkestra_verify.py").read_bytes()
