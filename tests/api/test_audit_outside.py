@@ -22,7 +22,7 @@ def test_an_export_is_whole_by_the_keys_of_the_api_and_continues_the_anchors(api
     sign(globex)
     sign(acme)
     anchors.publish()
-    (head,), (leaves,) = ([str(path) for path in folder.glob(f"*{end}")] for end in (".checkpoint", ".jsonl"))
+    (head,), (leaves,) = ([str(path) for path in folder.rglob(f"*{end}")] for end in (".checkpoint", ".jsonl"))
     door, place = api.as_(acme.owner), tmp_path / "bundle.zip"
     place.write_bytes(b"".join(door.get("/api/v1/audit/export").streaming_content))
     said = door.get("/api/v1/audit/checkpoint").json()
