@@ -243,9 +243,8 @@ class ApiKey(TenantModel):
 
     name = models.CharField(_("name"), max_length=100)
     member = TenantForeignKey(Member, models.PROTECT, related_name="+")
-    made_by = TenantForeignKey(
-        Member, models.PROTECT, null=True, related_name="+"
-    )  # knows its text; null: an older key
+    # Knows its text; null for an older key.
+    made_by = TenantForeignKey(Member, models.PROTECT, null=True, related_name="+")
     user_id = models.UUIDField()  # the member's person, known before the tenant is in force
     shown = models.CharField(_("key"), max_length=16)
     secret_sha256 = models.BinaryField(max_length=32)

@@ -73,11 +73,9 @@ def _digest(row: Any) -> str:
 def _version(pk: UUID) -> FormVersion | None:
     """None where it cannot be read any more."""
     try:
-        version = FormVersion.objects.select_related("path_version").get(pk=pk)
-        assert version.spec
+        return FormVersion.objects.select_related("path_version").get(pk=pk)
     except (FormVersion.DoesNotExist, *UNREADABLE):
         return None
-    return version
 
 
 ATTESTED = (Attested("forms.Revision", changed_revisions), Attested("forms.FormVersion", changed_versions))

@@ -94,9 +94,7 @@ KINDS = (
         "files",
         gettext_lazy("Files"),
         ("forms_attachment",),
-        gettext_lazy(
-            "as their submission; the bytes of a removed one stay on the disk, unlisted, since others may share them"
-        ),
+        gettext_lazy("as their submission; the bytes of a removed one for a day or two more"),
         size=lambda: Attachment.objects.aggregate(size=Sum("size"))["size"] or 0,
     ),
     Stored(
