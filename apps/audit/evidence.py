@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.tenants.context import as_system, current_tenant
 from apps.tenants.models import PLATFORM_TENANT_ID
+from apps.tenants.windows import batches
 
 from . import keys, note, storage, tree
 from .models import Checkpoint, Entry, InstanceLeaf, Log, Receipt, Seal, TreeNode, Verified, Waiting
@@ -46,8 +46,12 @@ def refuse_a_cut_tail(size: int) -> None:
 
 def heads_between(start: int, until: int) -> list[tuple[int, bytes]]:
     """(size, root) that were signed over sizes in (start, until], by size."""
-    rows = Checkpoint.objects.filter(log=Log.ENTRIES, size__gt=start, size__lte=until).order_by("size")
+    rows = _signed(start, until).order_by("size")
     return [(size, bytes(root)) for size, root in rows.values_list("size", "root")]
+
+
+def _signed(since: int, until: int) -> QuerySet[Checkpoint]:
+    return Checkpoint.objects.filter(log=Log.ENTRIES, size__gt=since, size__lte=until)
 
 
 def compare_nodes(made: list[tuple[tree.Node, bytes]]) -> None:
@@ -67,7 +71,7 @@ def check_signed(since: int, until: int) -> None:
 
     From the beginning, every leaf about this log has its checkpoint here, too. Checkpoint and leaf commit together.
     """
-    for rows in in_batches(Checkpoint.objects.filter(log=Log.ENTRIES, size__gt=since, size__lte=until), "size"):
+    for rows in batches(_signed(since, until), BATCH, by="size"):
         leaves = _leaves_at([row.place for row in rows if row.place is not None])
         for row in rows:
             check_note(row)
@@ -77,16 +81,6 @@ def check_signed(since: int, until: int) -> None:
                 )
     if since == 0:
         _check_none_is_missing(until)
-
-
-def in_batches(rows: QuerySet[Any], field: str) -> Iterator[list[Any]]:
-    """Rows in the order of a field that never falls, so many at a time: memory does not grow with the log."""
-    batch = list(rows.order_by(field, "pk")[:BATCH])
-    while batch:
-        yield batch
-        at, pk = getattr(batch[-1], field), batch[-1].pk
-        beyond = Q(**{f"{field}__gt": at}) | Q(**{field: at, "pk__gt": pk})
-        batch = list(rows.filter(beyond, **{f"{field}__gte": at}).order_by(field, "pk")[:BATCH])
 
 
 def _leaves_at(places: list[int]) -> dict[int | None, tuple[UUID, bytes]]:

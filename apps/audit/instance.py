@@ -8,10 +8,11 @@ from uuid import UUID
 from apps.tenants.context import as_system
 from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
 from apps.tenants.slots import slots
+from apps.tenants.windows import batches
 
 from . import storage, tree
 from .checkpoints import INSTANCE, newest_checkpoint
-from .evidence import BATCH, check_note, in_batches
+from .evidence import BATCH, check_note
 from .incarnations import check_anchors
 from .models import Checkpoint, InstanceLeaf, Log
 from .walk import Damage, Kind
@@ -60,16 +61,13 @@ def _walk() -> storage.Growing:
 
 def _leaves() -> Iterator[tuple[int, bytes]]:
     """(seq, leaf) in their order."""
-    after = -1 << 62
-    while rows := list(InstanceLeaf.objects.filter(seq__gt=after).order_by("seq").values_list("seq", "leaf")[:BATCH]):
-        for seq, leaf in rows:
-            yield seq, bytes(leaf)
-            after = seq
+    for rows in batches(InstanceLeaf.objects.all(), BATCH, by="seq"):
+        yield from ((row.seq, bytes(row.leaf)) for row in rows)
 
 
 def _heads(until: int) -> Iterator[tuple[int, bytes]]:
     """(size, root) of every head that was signed up to this size, which was there before the leaves are read."""
-    for rows in in_batches(Checkpoint.objects.filter(log=Log.INSTANCE, size__lte=until), "size"):
+    for rows in batches(Checkpoint.objects.filter(log=Log.INSTANCE, size__lte=until), BATCH, by="size"):
         for row in rows:
             check_note(row)
             yield row.size, bytes(row.root)

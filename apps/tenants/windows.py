@@ -47,15 +47,16 @@ def window(
     )
 
 
-def batches(rows: QuerySet[ModelT], size: int) -> Iterator[list[ModelT]]:
-    """All rows in the order of their ids, so many at a time; a cursor of ours would hold them all."""
-    found = list(rows.order_by("pk")[:size])
+def batches(rows: QuerySet[ModelT], size: int, by: str = "pk") -> Iterator[list[ModelT]]:
+    """All rows in the order of a column that never falls, so many at a time; a cursor of ours would hold them all."""
+    found = list(rows.order_by(by, "pk")[:size])
     while found:
         yield found
-        found = list(rows.filter(pk__gt=found[-1].pk).order_by("pk")[:size])
+        position = getattr(found[-1], by), found[-1].pk
+        found = list(rows.filter(_beyond(by, "pk", "gt", position)).order_by(by, "pk")[:size])
 
 
-def _beyond(moment: str, identity: str, side: str, position: tuple[datetime, UUID]) -> Q:
+def _beyond(moment: str, identity: str, side: str, position: tuple[Any, Any]) -> Q:
     """Past the position; its first part is a range, which an index can begin at, as it cannot at an OR."""
     time, row = position
     return Q(**{f"{moment}__{side}e": time}) & (Q(**{f"{moment}__{side}": time}) | Q(**{f"{identity}__{side}": row}))

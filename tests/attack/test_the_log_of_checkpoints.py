@@ -23,20 +23,10 @@ from apps.tenants.models import PLATFORM_TENANT_ID
 from apps.tenants.slots import slots
 from tests import database
 from tests.attack.test_the_audit_log import FREE, attack
-from tests.cast import acting_as
+from tests.cast import acting_as, company
+from tests.faults.test_anchors import sign
 
 MINE = {"audit_checkpoint": "tenant_id", "audit_instanceleaf": "about"}
-
-
-def signed(company, entries=1):
-    """So many entries more, sealed and signed; the checkpoint."""
-    with acting_as(company.owner), transaction.atomic():
-        for _number in range(entries):
-            record("team.created")
-    seal(company.id)
-    made = checkpoint(company.id)
-    checkpoint_instance()
-    return made
 
 
 @pytest.fixture
@@ -61,8 +51,37 @@ def damage_of_the_instance_log():
     return found.value
 
 
+def test_a_whole_tenant_that_vanishes_is_missed_by_the_instance_log(wall):
+    gone = company("gone")
+    seal(gone.id)
+    checkpoint(gone.id)
+    checkpoint_instance()
+    tables = ("checkpoint", "seal", "treenode", "entry", "waiting", "receipt")
+    kept = {}
+    with database.superuser() as admin:
+        admin.execute(FREE)
+        for table in tables:
+            kept[table] = f"kept_{gone.id.hex}_{table}"
+            admin.execute(
+                f"CREATE TABLE public.{kept[table]} AS SELECT * FROM audit_{table} WHERE tenant_id = %s", [gone.id]
+            )
+            admin.execute(f"DELETE FROM audit_{table} WHERE tenant_id = %s", [gone.id])
+    try:
+        with as_system(PLATFORM_TENANT_ID), pytest.raises(Damage) as found:
+            check_instance()
+        assert (found.value.kind, str(gone.id) in found.value.reason) == (Kind.CHECKPOINT_MISSING, True)
+    finally:
+        with database.superuser() as admin:
+            admin.execute(FREE)
+            for table, name in kept.items():
+                admin.execute(f"INSERT INTO audit_{table} SELECT * FROM public.{name}")
+                admin.execute(f"DROP TABLE public.{name}")
+    with as_system(PLATFORM_TENANT_ID):
+        check_instance()
+
+
 def test_a_past_that_is_lent_to_a_tenant_that_never_was_is_missed(undone, acme):
-    signed(acme)
+    sign(acme)
     nobody = new_id()
     for table, column in MINE.items():
         attack(f"UPDATE {table} SET {column} = %(to)s WHERE {column} = %(mine)s", to=nobody, mine=acme.id)
@@ -72,7 +91,7 @@ def test_a_past_that_is_lent_to_a_tenant_that_never_was_is_missed(undone, acme):
 
 
 def test_a_past_that_is_lent_to_another_tenant_is_found_there(undone, acme, globex):
-    signed(acme)
+    sign(acme)
     for table, column in MINE.items():
         attack(f"UPDATE {table} SET {column} = %(to)s WHERE {column} = %(mine)s", to=globex.id, mine=acme.id)
     with acting_as(globex.owner), transaction.atomic():
@@ -88,20 +107,20 @@ def test_a_past_that_is_lent_to_another_tenant_is_found_there(undone, acme, glob
 
 
 def test_a_leaf_that_is_said_to_be_about_another_log_is_found_where_it_was_signed(undone, acme, globex):
-    signed(acme)
+    sign(acme)
     attack("UPDATE audit_instanceleaf SET about = %(to)s WHERE about = %(mine)s", to=globex.id, mine=acme.id)
     assert verify_of(acme).kind == Kind.CHECKPOINT_CHANGED
 
 
 def test_a_log_whose_checkpoints_are_gone_is_not_signed_as_a_new_one(undone, acme):
-    signed(acme)
+    sign(acme)
     attack("DELETE FROM audit_checkpoint WHERE tenant_id = %(mine)s", mine=acme.id)
     with pytest.raises(NotSigned, match="which is not here"):
         checkpoint(acme.id)
 
 
 def test_a_tenant_that_vanishes_with_its_row_is_missed_by_the_hourly_run_and_by_every_way_to_ask(undone, acme):
-    signed(acme)
+    sign(acme)
     nobody = new_id()
     attack(
         "UPDATE audit_checkpoint SET tenant_id = %(to)s WHERE tenant_id = %(mine)s AND size > 0",
@@ -115,14 +134,14 @@ def test_a_tenant_that_vanishes_with_its_row_is_missed_by_the_hourly_run_and_by_
 
 
 def test_hashes_of_the_instance_log_that_are_gone_are_named(undone, acme):
-    made = signed(acme)
+    made = sign(acme)
     attack("DELETE FROM audit_treenode WHERE log = 1")
     attack("UPDATE audit_instanceleaf SET leaf = sha256(leaf) WHERE seq = %(seq)s", seq=made.place)
     assert damage_of_the_instance_log().kind in {Kind.TREE_CHANGED, Kind.SIGNED_OTHERWISE}
 
 
 def test_a_number_of_a_new_beginning_that_no_entry_tells_of_is_signed_by_nobody_and_found(undone, acme):
-    signed(acme)
+    sign(acme)
     number = 1000  # no test has told of it
     attack(
         "INSERT INTO audit_incarnation (tenant_id, id, number, opened_at) VALUES (%(platform)s, gen_random_uuid(), %(number)s, now())",
@@ -142,25 +161,25 @@ def test_a_number_of_a_new_beginning_that_no_entry_tells_of_is_signed_by_nobody_
 
 def test_a_checkpoint_that_is_signed_while_the_log_is_verified_is_no_damage(undone, acme, monkeypatch):
     """Between any two questions of the verification another may commit."""
-    signed(acme)
-    ask = evidence.in_batches
+    sign(acme)
+    ask = evidence.batches
 
-    def meanwhile(rows, field):
-        yield from ask(rows, field)
-        signed(acme)
+    def meanwhile(*asked, **how):
+        yield from ask(*asked, **how)
+        sign(acme)
 
-    monkeypatch.setattr(evidence, "in_batches", meanwhile)
+    monkeypatch.setattr(evidence, "batches", meanwhile)
     assert verify_of(acme).whole
 
 
 def test_an_anchor_that_is_written_while_the_instance_log_is_verified_is_no_damage(undone, acme, monkeypatch):
-    signed(acme)
+    sign(acme)
     asked = slots.anchored
 
     def meanwhile():
         monkeypatch.setattr(slots, "anchored", asked)
         found = asked()
-        signed(acme)
+        sign(acme)
         return found
 
     monkeypatch.setattr(slots, "anchored", meanwhile)
@@ -169,7 +188,7 @@ def test_an_anchor_that_is_written_while_the_instance_log_is_verified_is_no_dama
 
 def test_every_batch_of_checkpoints_is_compared(undone, acme, monkeypatch):
     monkeypatch.setattr(evidence, "BATCH", 2)
-    made = [signed(acme) for _number in range(5)]
+    made = [sign(acme) for _number in range(5)]
     assert verify_of(acme).whole
     with as_system(PLATFORM_TENANT_ID):
         assert InstanceLeaf.objects.filter(about=acme.id).count() >= 5
