@@ -25,6 +25,8 @@ from apps.audit.statements import Head, text_of
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = (
     "tests/attack/test_the_audit_log.py",
+    "tests/attack/test_the_log_of_checkpoints.py",
+    "tests/attack/test_odd_places_and_times.py",
     "tests/attack/test_acts_never_logged.py",
     "tests/attack/test_rows_turned_round.py",
     "tests/faults/test_anchors.py",
@@ -32,6 +34,7 @@ TESTS = (
     "tests/faults/test_the_sealer_dies.py",
     "tests/unit/test_the_verifier.py",
     "tests/unit/test_the_verifier_under_attack.py",
+    "tests/unit/test_the_verifiers_zip.py",
     "tests/unit/test_audit_tree.py",
     "tests/unit/test_audit_checkpoints.py",
     "tests/unit/test_canonical.py",
