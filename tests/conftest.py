@@ -24,7 +24,7 @@ from apps.accounts.models import Kept
 from apps.flags.evaluation import listener
 from apps.operations.alarms import keeper
 
-from . import acts, cast, database
+from . import acts, cast, database, identity_provider
 from .clients import Api, browser
 from .together import Together
 
@@ -129,6 +129,14 @@ def acme(_real_database: None) -> cast.Company:
 def globex(_real_database: None) -> cast.Company:
     """Its rival, which must never see anything of it."""
     return cast.company("globex")
+
+
+@pytest.fixture
+def idp(settings: Any) -> Iterator[identity_provider.Provider]:
+    """An identity provider of this process's own."""
+    settings.EGRESS_LOOPBACK = True
+    with identity_provider.serving() as provider:
+        yield provider
 
 
 @pytest.fixture

@@ -16,19 +16,12 @@ from apps.accounts.sso.models import SsoConnection, SsoIdentity
 from apps.comms.models import OutboxMessage
 from apps.tenants.context import NOBODY, as_system, tenant_context
 from apps.tenants.models import PLATFORM_TENANT_ID
-from tests import database, identity_provider
+from tests import database
 from tests.api.test_people import link_of
 from tests.api.test_quotas import limit, used
 from tests.cast import PASSWORD, acting_as, person
 from tests.identity_provider import SECRET
 from tests.sso import acts, come, connect, known_as, leave, mail_domain, prove
-
-
-@pytest.fixture
-def idp(settings):
-    settings.EGRESS_LOOPBACK = True
-    with identity_provider.serving() as provider:
-        yield provider
 
 
 @pytest.fixture

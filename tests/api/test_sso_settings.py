@@ -17,18 +17,11 @@ from apps.tenants import clock, encryption
 from apps.tenants.context import as_system
 from apps.tenants.job_signing import signed
 from apps.tenants.models import Tenant
-from tests import database, identity_provider, name_server
+from tests import database, name_server
 from tests.api.test_second_factor import code_of, set_up
 from tests.cast import PASSWORD, acting_as
 from tests.identity_provider import CLIENT, SECRET
 from tests.sso import acts, come, connect, known_as, leave, mail_domain, prove
-
-
-@pytest.fixture
-def idp(settings):
-    settings.EGRESS_LOOPBACK = True
-    with identity_provider.serving() as provider:
-        yield provider
 
 
 @pytest.fixture

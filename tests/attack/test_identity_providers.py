@@ -23,13 +23,6 @@ from tests.sso import acts, come, connect, known_as, leave, mail_domain, prove
 
 
 @pytest.fixture
-def idp(settings):
-    settings.EGRESS_LOOPBACK = True
-    with identity_provider.serving() as found:
-        yield found
-
-
-@pytest.fixture
 def other(settings):
     settings.EGRESS_LOOPBACK = True
     with identity_provider.serving() as found:

@@ -11,17 +11,9 @@ from django.test import Client
 from apps.accounts.sso import actions
 from apps.accounts.sso.models import SsoDomain
 from apps.tenants.context import as_system
-from tests import identity_provider
 from tests.sso import come, connect, known_as, leave, prove
 
 HOURS = 8 * 3600
-
-
-@pytest.fixture
-def idp(settings):
-    settings.EGRESS_LOOPBACK = True
-    with identity_provider.serving() as found:
-        yield found
 
 
 @pytest.fixture
