@@ -6,12 +6,12 @@ import pytest
 
 from apps.accounts.sso.models import SsoConnection
 from apps.tenants.context import as_system
-from tests.api.test_sso_settings import asked, dns, idp  # noqa: F401  fixtures
+from tests.api.test_sso_settings import asked, dns  # noqa: F401  fixtures
 from tests.identity_provider import SECRET
 from tests.sso import acts
 
 
-def test_a_provider_is_added_changed_and_removed(api, acme, globex, idp):  # noqa: F811
+def test_a_provider_is_added_changed_and_removed(api, acme, globex, idp):
     door = api.as_(acme.owner)
     made = door.post("/api/v1/sso/providers", asked(idp))
     assert made.status_code == 201, made.json()
@@ -33,7 +33,7 @@ def test_a_provider_is_added_changed_and_removed(api, acme, globex, idp):  # noq
 @pytest.mark.parametrize(
     "wrong", [{"issuer": ""}, {"default_role": "owner"}, {"issuer": "http://127.0.0.1:1/"}, {"tenant": "x"}]
 )
-def test_what_is_wrong_is_refused_in_words(api, acme, idp, wrong):  # noqa: F811
+def test_what_is_wrong_is_refused_in_words(api, acme, idp, wrong):
     answer = api.as_(acme.owner).post("/api/v1/sso/providers", asked(idp) | wrong)
     assert answer.status_code == 400
     assert answer.json()["detail"]
