@@ -24,6 +24,9 @@ def in_processes(count: int) -> Walker:
         return in_this_process
 
     def walk(start: int, end: int, before: bytes, sizes: list[int], pruned: int = 0) -> Iterator[Walked]:
+        if end - start <= STRETCH:  # most tenants' logs: processes would take longer to start than this to walk
+            yield from in_this_process(start, end, before, sizes, pruned)
+            return
         tenant = current_tenant()
         bounds = [(low, min(low + STRETCH, end)) for low in range(start, end, STRETCH)]
         heads = {start: before} | _heads([low - 1 for low, _high in bounds if low > start])

@@ -7,6 +7,7 @@ from html import unescape
 
 import pytest
 from django.contrib import admin
+from django.http import QueryDict
 from django.test import Client
 from django.urls import reverse
 
@@ -60,10 +61,14 @@ def test_no_filter_leads_to_a_secret(door, path):
 
 
 def test_every_filter_that_a_page_offers_is_answered(door):
+    """Three choices of each: a filter by tenant offers as many as there are tenants."""
     links = 0
     for model, _one in TABLES:
         page = page_of(model)
-        for query in {unescape(found) for found in re.findall(r'href="(\?[^"]+)"', door.get(page).content.decode())}:
+        offered: dict[tuple[str, ...], set[str]] = {}
+        for found in re.findall(r'href="(\?[^"]+)"', door.get(page).content.decode()):
+            offered.setdefault(tuple(sorted(QueryDict(unescape(found)[1:]))), set()).add(unescape(found))
+        for query in [query for choices in offered.values() for query in sorted(choices)[:3]]:
             assert door.get(page + query).status_code in {200, 302}, page + query
             links += 1
     assert links > 30
