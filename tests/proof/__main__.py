@@ -168,7 +168,7 @@ def doors() -> Section:
 
 
 def matrix() -> Section:
-    """Every route, method and person, with another tenant's ids in every place; each id for owners, three for others."""
+    """Every route, method and person, with another tenant's ids in every place; each id for owners, the three most fitting for others."""
     from apps.accounts.models import User
     from tests import cast
 
@@ -197,7 +197,7 @@ def matrix() -> Section:
     }
     lines = [
         f"{len(total.routes)} routes by every method as {len(persons)} people whose tenant it is not, with real ids of another in "
-        f"addresses, filters, cursors, bodies and lists, all {len(victim.ids)} as an owner and {FEW} by chance as the others: "
+        f"addresses, filters, cursors, bodies and lists, all {len(victim.ids)} as an owner and the {FEW} most fitting as the others: "
         f"{total.requests} requests, "
         f"{len(total.red)} of them gave something away, {len(changed)} tables of that tenant changed."
     ]

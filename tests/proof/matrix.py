@@ -189,7 +189,7 @@ def _one_route(
     paths = list(filled(route, victim, tenant))
     # At the victim's own address nobody gets as far as an id; elsewhere the ids are tried in every place.
     most = 1 if tenant == victim.slug and route.startswith("t/") else ids
-    paths = paths if most is None else dice.sample(paths, min(most, len(paths)))
+    paths = paths if most is None else _likely(paths, route, victim, dice)[:most]
     named = "<slug:tenant>" in route or "<uuid" in route or "(?P<" in route
     is_refused = named and ("<" in route.replace("<slug:tenant>", "") or tenant == victim.slug)
     for path in paths:
@@ -209,6 +209,17 @@ def _one_route(
                 is_told and not _is_for_any_id(client, person, answer, method, path, victim)
             ):
                 into.red.append(about)
+
+
+def _likely(paths: list[str], route: str, victim: Victim, dice: random.Random) -> list[str]:
+    """The addresses by lot, but first those with an id of what a word of the route names: `teams` an accounts_team."""
+    words = [re.sub(r"(ies|s)$", "", word) for word in re.findall("[a-z]{4,}", PLACE.sub("", route))]
+    named = {
+        str(identity)
+        for table, identity in victim.ids.items()
+        if any(word in table.partition("_")[2] for word in words)
+    }  # fmt: skip
+    return sorted(dice.sample(paths, len(paths)), key=lambda path: not any(identity in path for identity in named))
 
 
 def _is_for_any_id(client: Any, person: Person, answer: Any, method: str, path: str, victim: Victim) -> bool:
