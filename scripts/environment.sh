@@ -39,3 +39,8 @@ environment() {
     echo "$sum" >"$mark"
   fi
 }
+
+# bytecode: compile our code, once. The servers' user may not write beside it, so each process would compile all of it.
+bytecode() {
+  .venv/bin/python -m compileall -qq apps orkestra || true
+}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
-import stripe
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from apps.tenants.refusals import Refused, Unavailable
+
+if TYPE_CHECKING:
+    import stripe
 
 TIMEOUT_SECONDS = 10.0
 MOST = 100
@@ -82,6 +84,8 @@ def portal_url(*, customer: str, back: str) -> str:
 def _ask(question: Callable[[stripe.StripeClient], T]) -> T:
     if not settings.STRIPE_KEY:
         raise Unavailable(_("Paying by Stripe is not set up here."))
+    import stripe  # here, since it is slow to load, and most processes never ask it
+
     api = stripe.StripeClient(
         settings.STRIPE_KEY,
         base_addresses={"api": settings.STRIPE_API},

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import stripe
 from standardwebhooks import Webhook
 
 SKEW_SECONDS = 300
@@ -57,6 +56,8 @@ def standard(raw: bytes, headers: Mapping[str, str], secrets: Sequence[str]) -> 
 
 def of_stripe(raw: bytes, signature: str, secrets: Sequence[str]) -> Message:
     """An event as Stripe signs it. Raises Forged."""
+    import stripe  # here, since it is slow to load, and most processes never meet it
+
     _configured(secrets)
     check = stripe.WebhookSignature.verify_header
     _in_time(next((part[2:] for part in signature.split(",") if part.startswith("t=")), ""))

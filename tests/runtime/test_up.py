@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from .conftest import Installation, is_gone, until
+from .conftest import PROJECT, Installation, is_gone, until
 
 DEMO_SEED = "Making two demo organisations"
 
@@ -119,6 +120,17 @@ def test_a_taken_port_is_refused_in_one_sentence_that_names_another(another: Ins
 )
 def test_a_port_that_is_none_is_refused_in_one_sentence(another: Installation, port: str, what: str) -> None:
     assert another.refused(ORKESTRA_PORT=port) == f"ORKESTRA_PORT must be {what}, not '{port}'."
+
+
+def test_what_starts_finds_its_bytecode_although_it_may_not_write_any(tmp_path: Path) -> None:
+    for name in ("apps/room.py", "orkestra/room.py", "scripts/environment.sh"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(PROJECT / name if name.startswith("scripts") else PROJECT / "manage.py", tmp_path / name)
+    (tmp_path / ".venv").symlink_to(PROJECT / ".venv")
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    command = ["bash", "-c", f"source {tmp_path}/scripts/environment.sh && bytecode"]
+    assert subprocess.run(command, env=environment, timeout=60).returncode == 0
+    assert {path.parents[1].name for path in tmp_path.glob("*/__pycache__/room.*.pyc")} == {"apps", "orkestra"}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user runs everything as itself")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import dns.exception
-import dns.resolver
+from typing import TYPE_CHECKING
+
 from django.conf import settings
+
+if TYPE_CHECKING:
+    import dns.resolver
 
 NAME = "_orkestra"
 PREFIX = "orkestra-verification="
@@ -23,6 +26,9 @@ def proof(challenge: str) -> str:
 
 def has_text(name: str, text: str) -> bool | None:
     """Whether a TXT record of this name is exactly this text; None where DNS gave no answer in time."""
+    import dns.exception  # here, since it loads a crypto and a web library of its own, and few processes ask
+    import dns.resolver
+
     resolver = _resolver()
     try:
         answer = resolver.resolve(name + ".", "TXT", lifetime=SECONDS, search=False)
@@ -35,6 +41,8 @@ def has_text(name: str, text: str) -> bool | None:
 
 def _resolver() -> dns.resolver.Resolver:
     """The system's name servers, or the one that ORKESTRA_DNS names as host:port."""
+    import dns.resolver
+
     if not settings.DNS_SERVER:
         return dns.resolver.Resolver()
     host, _colon, port = settings.DNS_SERVER.rpartition(":")
