@@ -9,12 +9,15 @@ from functools import lru_cache
 from uuid import UUID, uuid4
 
 from django.core.management import call_command
+from django.db import transaction
 
 from apps.accounts import actions
 from apps.accounts.models import Member, Team, User
 from apps.accounts.rules import Role
+from apps.audit.actions import record
 from apps.tenants import clock
-from apps.tenants.context import TenantContext, tenant_context
+from apps.tenants.context import NOBODY, TenantContext, tenant_context
+from apps.tenants.inserting import insert_together
 from apps.tenants.models import Tenant
 
 PASSWORD = "correct horse battery"
@@ -100,20 +103,34 @@ def demo() -> DemoCast:
     return DemoCast()
 
 
+def people(company: str, *names: str) -> list[User]:
+    """Users as `person` makes them, by one statement."""
+    made = [User(email=f"{name}@{company}.example", name=name.capitalize()) for name in names]
+    for user in made:
+        user.set_password(PASSWORD)
+    with tenant_context(NOBODY):
+        return User.objects.bulk_create(made)
+
+
 def person(name: str, company: str) -> User:
     """A user whose password is PASSWORD."""
     return actions.create_person(email=f"{name}@{company}.example", name=name.capitalize(), password=PASSWORD)
 
 
 def company(name: str) -> Company:
-    """A fresh company; its address is unique among all tests of this run."""
+    """A fresh company; its address is unique among all tests of this run.
+
+    Nearly every test begins with one, so its other members are made side by side, each with the entry of `add_member`.
+    """
     slug = f"{name}-{uuid4().hex[:10]}"
-    owner = person("owner", slug)
-    tenant = actions.create_tenant(slug=slug, name=name.upper(), timezone="Europe/Berlin", owner=owner)
+    first, *others = people(slug, "owner", "editor", "reviewer", "viewer")
+    tenant = actions.create_tenant(slug=slug, name=name.upper(), timezone="Europe/Berlin", owner=first)
     with tenant_context(TenantContext.system(tenant.pk)):
-        first = Member.objects.select_related("user", "tenant").get(user=owner)
-    made = Company(tenant, first, first, first, first)
-    made.editor = made.member("editor")
-    made.reviewer = made.member("reviewer")
-    made.viewer = made.member("viewer", Role.VIEWER)
-    return made
+        owner = Member.objects.select_related("user", "tenant").get(user=first)
+    with acting_as(owner), transaction.atomic():
+        roles = (Role.MEMBER, Role.MEMBER, Role.VIEWER)
+        members = [Member(user=user, role=role) for user, role in zip(others, roles, strict=True)]
+        insert_together(*members)
+        for member in members:
+            record("member.added", member, facts={"role": str(member.role)})
+    return Company(tenant, owner, *members)

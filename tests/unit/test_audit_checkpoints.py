@@ -98,8 +98,10 @@ def test_every_checkpoint_is_a_leaf_of_the_signed_instance_log(acme, globex):
 
 
 def test_the_instance_log_grows_past_one_tile(acme):
+    with as_system(PLATFORM_TENANT_ID):
+        have = InstanceLeaf.objects.count()
     with acting_as(acme.owner):
-        for _ in range(260):
+        for _ in range(max(260 - have, 3)):
             fill(1)
             seal(acme.id)
             checkpoint(acme.id)
@@ -112,6 +114,7 @@ def test_the_instance_log_grows_past_one_tile(acme):
     assert (state.size, state.root()) == (head.size, head.root)
 
 
+@pytest.mark.every_tenant
 def test_whatever_has_grown_is_signed_by_the_worker(acme, globex):
     for company in (acme, globex):
         seal(company.id)
