@@ -1,68 +1,32 @@
 """Read a log quickly and compare everything in it: bytes, leaves, chain, numbering, tree, and what the pages display.
 
-PostgreSQL hands over 1024 entries as one row: their bytes joined by newlines (canonical JSON has none), their leaves, their
-chain, and the places where it cannot tell that the displayed columns say what the bytes say; those alone are compared
-here. Hashing is done here. Where a row of 1024 differs in any way it is read again entry by entry, which is slow and names
-the first fault and its kind. Memory is constant.
+Hashing is done here; PostgreSQL tells of which entries it cannot say that the displayed columns are what the bytes are,
+and those alone are compared here. Where a span differs in any way it is read again entry by entry, which is slow and
+names the first fault and its kind. Memory is constant.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-import psycopg
-from django.db import DataError, connection, transaction
+from django.db import connection
 
 from apps.tenants.context import current_tenant
 
 from . import canonical, tree
 from .chain import chain_of
 from .models import Entry, Seal
+from .spans import SPAN, Span, spans
 from .storage import TILE
 
-ROW = 1024
-RANGE = 16 * ROW
+RANGE = 8 * SPAN
 _sha256 = hashlib.sha256
-# The columns against the bytes of an entry of today's form, as bytes, since text would be counted by its characters: what
-# stands before `facts`; after the entry's own id, where no fact can stand any more; and the end. Another form, and that
-# of an act in somebody's place or on a visit, is compared in Python. to_char writes a year before Christ as one after.
-BEGIN = """convert_to('{"action":"' || action || '","actor":{"id":' || coalesce('"' || actor_id || '"', 'null') || ',"type":"'
-      || actor_type || '"},', 'UTF8')"""
-MIDDLE = """convert_to('},"id":"' || id || '","impersonator":null,"log":"' || tenant_id || '","outcome":"' || outcome
-      || '",', 'UTF8')"""
-TARGETS = """convert_to('"request_id":"' || request_id || '","targets":[' || CASE WHEN target_id IS NULL AND target_type = ''
-      AND target_label = '' THEN ']' ELSE '{"id":"' || target_id || '","label":' || to_json(target_label) || ',"type":"' || target_type || '"}' END,
-      'UTF8')"""
-END = """convert_to(',"time":"' || to_char(time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z","v":1}', 'UTF8')"""
-DISPLAYED = f"""
-    position({BEGIN} IN body) = 1 AND place > 0 AND position({TARGETS} IN substr(body, place)) > 0
-    AND substr(body, octet_length(body) - 43) = {END} AND time > '0001-01-02Z'"""
-# An entry whose body was pruned displays nothing but when it was.
-BLANK = """(action = '' AND actor_type = '' AND actor_id IS NULL AND target_type = '' AND target_id IS NULL
-    AND target_label = '' AND outcome = '' AND request_id = '')"""
-IDS = """
-    SELECT min(entry_id::text)::uuid, max(entry_id::text)::uuid FROM audit_seal
-    WHERE tenant_id = %s AND seq >= %s AND seq < %s"""
-# The bounds of the ids say nothing that the join does not; with them only these entries are read, and not the whole log.
-SEALED = f"""
-    SELECT seq, leaf, chain, e.*, position({MIDDLE} IN body) AS place
-    FROM (SELECT seq, leaf, chain, entry_id FROM audit_seal WHERE tenant_id = %s AND seq >= %s AND seq < %s) AS s
-    LEFT JOIN (
-      SELECT id, tenant_id, time, action, actor_type, actor_id, target_type, target_id, target_label, outcome, request_id, body
-      FROM audit_entry WHERE tenant_id = %s AND id BETWEEN %s AND %s
-    ) AS e ON e.id = s.entry_id OFFSET 0"""
-READ = f"""
-    SELECT min(seq), count(*), count(id), string_agg(leaf, '' ORDER BY seq), string_agg(chain, '' ORDER BY seq),
-           string_agg(body, '\\x0a' ORDER BY seq),
-           array_agg(seq) FILTER (
-             WHERE (CASE WHEN octet_length(body) = 0 THEN {BLANK} ELSE {DISPLAYED} END) IS NOT TRUE)
-    FROM ({SEALED}) AS sealed GROUP BY seq / {ROW}"""
-
 # A walk has shown that every seal has an entry of its own; then the three numbers agree where no entry is left out.
 COUNTS = """
     SELECT (SELECT count(*) FROM audit_entry e WHERE e.tenant_id = t) = (SELECT count(*) FROM audit_seal s WHERE s.tenant_id = t)
@@ -133,11 +97,8 @@ def walk_log(
     found = Walked(start, end, before, before, start, pruned_until=pruned_until)
     asked = sorted(size for size in sizes if start < size <= end)
     for low in range(start, end, RANGE):
-        for row in _rows(tenant, low, min(low + RANGE, end)):
-            leaves = _checked(row, found)
-            _grow(found, leaves, asked)
-        if found.end != min(low + RANGE, end):
-            raise Damage(Kind.GAP, found.end, "this place of the chain is missing")
+        for span in spans(tenant, low, min(low + RANGE, end)):
+            _grow(found, _checked(span, found), asked)
     return found
 
 
@@ -159,75 +120,45 @@ def counts_agree() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-@dataclass(frozen=True)
-class _Row:
-    start: int
-    places: int
-    entries: int
-    leaves: bytes
-    chain: bytes
-    bodies: bytes
-    others: Sequence[int] = ()
-
-    def leaf(self, at: int) -> bytes:
-        """The leaf that is stored."""
-        return self.leaves[32 * at : 32 * at + 32]
-
-
-def _rows(tenant: UUID, low: int, high: int) -> Iterator[_Row]:
-    """Up to RANGE entries in rows of 1024; one row without its bytes where PostgreSQL cannot read them as text."""
-    try:
-        with transaction.atomic(), connection.cursor() as bound:
-            bound.execute("SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '64MB'")  # a range fits
-            raw = psycopg.Cursor(connection.connection)
-            first, last = raw.execute(IDS, [tenant, low, high], binary=True).fetchone() or (None, None)
-            found = raw.execute(READ, [tenant, low, high, tenant, first, last], binary=True).fetchall()
-    except (DataError, psycopg.DataError):
-        found = []
-    if not found:
-        yield from (_Row(at, 0, 0, b"", b"", b"") for at in range(low, high, ROW))
-        return
-    for start, places, entries, leaves, chain, bodies, others in sorted(found):
-        yield _Row(start, places, entries, bytes(leaves), bytes(chain), bytes(bodies or b""), others or ())
-
-
-def _checked(row: _Row, found: Walked) -> list[bytes]:
-    """The leaves of a row; `found.head` and `.end` move on. Raises Damage."""
-    first = found.end
-    bodies = row.bodies.split(b"\n")
-    if row.start != first or not row.places == row.entries == len(bodies):
-        return _slowly(first, found)
-    if b"" in bodies:
-        taken = [index for index, body in enumerate(bodies) if not body]
-        if first + taken[-1] >= found.pruned_until:
-            return _slowly(first, found)
-        found.pruned += len(taken)
-    leaves = [_sha256(b"\x00" + body).digest() if body else row.leaf(at) for at, body in enumerate(bodies)]
+def _checked(span: Span, found: Walked) -> list[bytes]:
+    """The leaves of a span; `found.head` and `.end` move on. Raises Damage."""
+    bodies = span.in_order()
+    if len(bodies) != span.end - span.start:
+        return _slowly(span, found)
+    leaves = [_sha256(body).digest() for body in bodies]
+    pruned = [at for at, body in enumerate(bodies) if body == b"\x00"] if b"\x00" in bodies else []
+    if pruned and span.start + pruned[-1] >= found.pruned_until:
+        return _slowly(span, found)
+    for at in pruned:
+        leaves[at] = span.leaf(at)
     head, chain = found.head, []
     for leaf in leaves:
         head = _sha256(head + leaf).digest()
         chain.append(head)
-    if b"".join(leaves) != row.leaves or b"".join(chain) != row.chain:
-        return _slowly(first, found)
-    _compare_one_by_one(row.others)
-    found.head, found.end = head, first + len(leaves)
+    if b"".join(leaves) != span.leaves or b"".join(chain) != span.chain:
+        return _slowly(span, found)
+    _compare_one_by_one(span)
+    found.head, found.end, found.pruned = head, span.end, found.pruned + len(pruned)
     return leaves
 
 
-def _compare_one_by_one(seqs: Sequence[int]) -> None:
-    """What the pages display of the entries at these places. Raises Damage."""
-    places = Seal.objects.filter(seq__in=seqs).select_related("entry").order_by("seq") if seqs else ()
-    for place in places:
-        compare(place.seq, place.entry)
+def _compare_one_by_one(span: Span) -> None:
+    """What the pages display of the entries that PostgreSQL could not tell. Raises Damage."""
+    if span.others:
+        places = Seal.objects.filter(entry_id__in=span.others, seq__gte=span.start, seq__lt=span.end)
+        for place in places.select_related("entry").order_by("seq"):
+            compare(place.seq, place.entry)
 
 
-def _slowly(first: int, found: Walked) -> list[bytes]:
+def _slowly(span: Span, found: Walked) -> list[bytes]:
     """The same entry by entry, to name the first fault."""
-    end = min((first // ROW + 1) * ROW, found.limit)
-    seals = {seal.seq: seal for seal in Seal.objects.filter(seq__gte=first, seq__lt=end)}
-    entries = Entry.objects.in_bulk([seal.entry_id for seal in seals.values()])
+    rows = list(Seal.objects.filter(seq__gte=span.start, seq__lt=span.end))
+    seals, often = {seal.seq: seal for seal in rows}, Counter(seal.seq for seal in rows)
+    entries = Entry.objects.in_bulk([seal.entry_id for seal in rows])
     leaves: list[bytes] = []
-    for seq in range(first, end):
+    for seq in range(span.start, span.end):
+        if often[seq] > 1:
+            raise Damage(Kind.GAP, seq, "this place of the chain is there more than once")
         if (place := seals.get(seq)) is None:
             raise Damage(Kind.GAP, seq, "this place of the chain is missing")
         if (entry := entries.get(place.entry_id)) is None:
@@ -240,7 +171,7 @@ def _slowly(first: int, found: Walked) -> list[bytes]:
             raise Damage(Kind.CHAIN_CHANGED, seq, "the chain does not follow from the place before")
         compare(seq, entry)
         leaves.append(leaf)
-    found.end = end
+    found.end = span.end
     return leaves
 
 

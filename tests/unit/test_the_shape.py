@@ -87,6 +87,7 @@ def test_sql_is_written_by_hand_only_in_places_that_are_known():
         "apps/audit/sealer.py",
         "apps/audit/checkpoints.py",
         "apps/audit/incarnations.py",
+        "apps/audit/spans.py",
         "apps/audit/walk.py",
         "apps/audit/probes.py",
         "apps/audit/private.py",
