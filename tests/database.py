@@ -20,6 +20,8 @@ from apps.tenants import roles
 
 from . import acts
 
+MIGRATED, UNFINISHED = "orkestra_migrated", "orkestra_unfinished"
+
 
 def admin_url(name: str) -> str:
     """The superuser's address of one database."""
@@ -33,18 +35,37 @@ def superuser(name: str | None = None) -> psycopg.Connection[tuple[object, ...]]
 
 
 def make(name: str) -> None:
-    """Create and migrate the database, and point every alias at it."""
+    """A migrated database, and every alias of this process pointed at it.
+
+    The first process of a run migrates one, which takes long; what all get are copies of it.
+    """
     with superuser("postgres") as connection:
-        drop(name)
-        statement = "CREATE DATABASE {} OWNER {} TEMPLATE template0"
-        connection.execute(sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(roles.OWNER)))
+        connection.execute("SELECT pg_advisory_lock(1)")
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [MIGRATED]).fetchone():
+            create(UNFINISHED)
+            _point_at(UNFINISHED)
+            call_command("migrate", verbosity=0, interactive=False)
+            _point_at(name)
+            connection.execute(f"ALTER DATABASE {UNFINISHED} RENAME TO {MIGRATED}")
+    create(name, MIGRATED)
+    _point_at(name)
+
+
+def create(name: str, template: str = "template0") -> None:
+    """A database that lets in only our roles, in place of one that has the name; it holds what the template does."""
+    drop(name)
+    with superuser("postgres") as connection:
+        names = map(sql.Identifier, (name, roles.OWNER, template))
+        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(*names))
     with superuser(name) as connection:
         roles.close_database(connection, name)
+
+
+def _point_at(name: str) -> None:
     for alias in connections:
         connections[alias].close()
         connections[alias].settings_dict["NAME"] = name
     settings.DATABASE_DIRECT_URL = psycopg.conninfo.make_conninfo(settings.DATABASE_DIRECT_URL, dbname=name)
-    call_command("migrate", verbosity=0, interactive=False)
 
 
 def drop(name: str) -> None:

@@ -76,6 +76,7 @@ class Supervisor:
 
     def _start(self, patience: float) -> None:
         _refuse_a_taken_port(self.port, patience)
+        self._refuse_a_taken_metrics_port(patience)
         servers = self._servers()
         self.account = _web_account(self.home)
         self._own_files()
@@ -134,15 +135,19 @@ class Supervisor:
             "PROMETHEUS_MULTIPROC_DIR": str(self.home.root / "metrics"),
         }
 
-    def _serve_metrics(self, environment: dict[str, str]) -> None:
-        """On their own port. One that nobody chose and that is taken costs the metrics, not the run."""
-        config = Config(environment)
+    def _refuse_a_taken_metrics_port(self, patience: float) -> None:
+        """Only one that somebody chose; raises Stop before anything is started."""
+        config = Config(self.given)
         port = config.metrics_port
+        if port and config.text("ORKESTRA_METRICS_PORT") and not _gets_free(port, patience):
+            raise Stop(f"Port {port}, which ORKESTRA_METRICS_PORT names, is taken by another program.")
+
+    def _serve_metrics(self, environment: dict[str, str]) -> None:
+        """On their own port. One that is taken costs the metrics, not the run."""
+        port = Config(environment).metrics_port
         if not port:
             return
         if not _is_free(port):
-            if config.text("ORKESTRA_METRICS_PORT"):
-                raise Stop(f"Port {port}, which ORKESTRA_METRICS_PORT names, is taken by another program.")
             say(f"Port {port} is taken, so there are no metrics; ORKESTRA_METRICS_PORT chooses another.")
             return
         command = [sys.executable, "-m", "orkestra.runtime", "metrics"]
@@ -267,14 +272,21 @@ def _port(environment: dict[str, str]) -> int:
 
 
 def _refuse_a_taken_port(port: int, patience: float) -> None:
-    """Raises Stop naming another port; first waits a little where a killed run may still be letting it go."""
+    """Raises Stop naming another port."""
+    if not _gets_free(port, patience):
+        other = next((number for number in range(port + 1, port + 50) if _is_free(number)), None)
+        hint = f" Try: ORKESTRA_PORT={other} scripts/up" if other else ""
+        raise Stop(f"Port {port} is taken by another program.{hint}")
+
+
+def _gets_free(port: int, patience: float) -> bool:
+    """Whether nobody has it; first waits a little where a killed run may still be letting it go."""
     end = time.monotonic() + patience
     while not _is_free(port):
         if time.monotonic() > end:
-            other = next((number for number in range(port + 1, port + 50) if _is_free(number)), None)
-            hint = f" Try: ORKESTRA_PORT={other} scripts/up" if other else ""
-            raise Stop(f"Port {port} is taken by another program.{hint}")
+            return False
         time.sleep(TEND_EVERY_SECONDS)
+    return True
 
 
 def _is_free(port: int) -> bool:

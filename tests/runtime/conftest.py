@@ -16,9 +16,12 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psutil
 import pytest
+
+from tests import database
 
 PROJECT = Path(__file__).resolve().parents[2]
 PASSWORD = "a long word for the demo"  # the demo's people, on this machine only
@@ -126,9 +129,9 @@ class Installation:
         except OSError:
             return False
 
-    def signs_in(self) -> bool:
-        """Whether the demo's owner gets a token: web, database and the data of the first start are there."""
-        body = {"email": "owner@acme.example", "password": PASSWORD, "tenant": "acme"}
+    def signs_in(self, name: str = "owner", tenant: str = "acme") -> bool:
+        """Whether one of the demo gets a token: web, database and the data of the first start are there."""
+        body = {"email": f"{name}@{tenant}.example", "password": PASSWORD, "tenant": tenant}
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/api/v1/auth/token",
             data=json.dumps(body).encode(),
@@ -173,6 +176,16 @@ def running(installation: Installation) -> Installation:
         installation.start()
     until(installation.is_ready, "it is ready")
     return installation
+
+
+@pytest.fixture
+def named(django_db_setup: None) -> Iterator[dict[str, str]]:
+    """The environment of somebody with servers of their own: those of scripts/test, and a migrated database on them."""
+    name = f"named_{uuid4().hex[:8]}"
+    database.create(name, database.MIGRATED)
+    kept = ("REDIS_", "ORKESTRA_SECRET_KEY", "ORKESTRA_SIGNING_KEY")
+    yield {key: value for key, value in os.environ.items() if key.startswith(kept)} | database.urls(name)
+    database.drop(name)
 
 
 @pytest.fixture

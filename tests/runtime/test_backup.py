@@ -7,20 +7,20 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from apps.operations.backup.keep import rotate
 from apps.operations.backup.manifest import MANIFEST, VERIFIED, Manifest
-from apps.tenants import roles
 from tests import database
 
+from .commands import Done, manage, manage_all
 from .conftest import PROJECT
 
 
@@ -29,40 +29,26 @@ class Place:
 
     def __init__(self, name: str, home: Path) -> None:
         self.name, self.home = name, home
+        self.environment = database.urls(name) | {"ORKESTRA_HOME": str(home)}
         home.mkdir(parents=True, exist_ok=True)
 
-    def manage(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "manage.py", *command],
-            cwd=PROJECT,
-            env=os.environ | database.urls(self.name) | {"ORKESTRA_HOME": str(self.home)} | environment,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            stdin=subprocess.DEVNULL,
-        )
+    def manage(self, *command: str, **environment: str) -> Done:
+        return manage(self.environment | environment, *command)
+
+    def manage_all(self, *commands: Sequence[str]) -> list[Done]:
+        return manage_all(self.environment, *commands)
 
     def ask(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         with database.superuser(self.name) as connection:
             return connection.execute(statement, values).fetchall()
 
 
-def made_empty(name: str) -> str:
-    """A database that only has our roles."""
-    with database.superuser("postgres") as connection:
-        identifiers = sql.Identifier(name), sql.Identifier(roles.OWNER)
-        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(*identifiers))
-    with database.superuser(name) as connection:
-        roles.close_database(connection, name)
-    return name
-
-
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def here(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """The demo in a database and a home of its own: what is taken."""
-    place = Place(made_empty(f"taken_{uuid4().hex[:8]}"), tmp_path_factory.mktemp("here"))
-    for command in ("migrate", "seed_demo", "verify_audit"):
-        done = place.manage(command)
+    place = Place(f"taken_{uuid4().hex[:8]}", tmp_path_factory.mktemp("here"))
+    database.create(place.name, database.MIGRATED)
+    for done in place.manage_all(["seed_demo"], ["verify_audit"]):
         assert done.returncode == 0, done.stderr
     yield place
     database.drop(place.name)
@@ -74,17 +60,23 @@ def acme(here: Place) -> object:
     return here.ask("SELECT id FROM tenants_tenant WHERE slug = 'acme'")[0][0]
 
 
+def made_empty(folder: Path) -> Place:
+    """A place whose database only has our roles."""
+    place = Place(f"restored_{uuid4().hex[:8]}", folder)
+    database.create(place.name)
+    return place
+
+
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Place]:
     """Where it is restored."""
-    place = Place(made_empty(f"restored_{uuid4().hex[:8]}"), tmp_path / "there")
+    place = made_empty(tmp_path / "there")
     yield place
     database.drop(place.name)
 
 
-def backup(place: Place, folder: Path) -> Path:
-    """One of what the place holds now."""
-    done = place.manage("backup", str(folder))
+def folder_of(done: Done) -> Path:
+    """Where the backup lies that a command has made."""
     assert done.returncode == 0, done.stderr
     return Path(done.stdout.splitlines()[0])
 
@@ -92,7 +84,17 @@ def backup(place: Place, folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def first(here: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's, which no test may change."""
-    return backup(here, tmp_path_factory.mktemp("first"))
+    return folder_of(here.manage("backup", str(tmp_path_factory.mktemp("first"))))
+
+
+@pytest.fixture(scope="module")
+def restored(first: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Path, list[Done]]]:
+    """An empty place after a restore, the backup that it came from, and what the restore and a look at the log said."""
+    folder = tmp_path_factory.mktemp("restored")
+    source = shutil.copytree(first, folder / first.name)
+    place = made_empty(folder / "there")
+    yield place, source, place.manage_all(["restore", str(source)], ["verify_audit"])
+    database.drop(place.name)
 
 
 @pytest.fixture
@@ -101,18 +103,18 @@ def taken(first: Path, tmp_path: Path) -> Path:
     return shutil.copytree(first, tmp_path / "backups" / first.name)
 
 
-def test_a_backup_comes_back_whole_into_an_empty_place(here, acme, taken, empty):
-    done = empty.manage("restore", str(taken))
+def test_a_backup_comes_back_whole_into_an_empty_place(here, acme, restored):
+    place, source, (done, verified) = restored
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Restored and verified" in done.stdout
     names = {path.name for path in (here.home / "files").rglob("*") if path.is_file()}
-    assert names == {path.name for path in (empty.home / "files").rglob("*") if path.is_file()}
+    assert names == {path.name for path in (place.home / "files").rglob("*") if path.is_file()}
     assert len(names) > 5
     for table in ("audit_entry", "forms_revision", "approvals_decision"):
         count = f"SELECT count(*) FROM {table} WHERE tenant_id = %s"
-        assert empty.ask(count, acme) == here.ask(count, acme)
-    assert empty.manage("verify_audit").returncode == 0
-    assert (taken / VERIFIED).exists()
+        assert place.ask(count, acme) == here.ask(count, acme)
+    assert verified.returncode == 0
+    assert (source / VERIFIED).exists()
 
 
 QUEUED = """
@@ -135,40 +137,50 @@ with as_system(UUID("{tenant}")), transaction.atomic():
     Stream.objects.create(url="https://logs.example/on", secret="x")
     Stream.objects.create(url="https://logs.example/off", secret="x", is_paused=True)
 """
-BEAT = "from apps.operations.streams.sending import beat; beat()"
+TODO = """
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'")
+    print(cursor.fetchone()[0])
+"""
+BEAT = f"""
+from apps.operations.streams.sending import beat
+beat()
+{TODO}"""
 
 
-@pytest.fixture
-def queued(here: Place, acme: object) -> None:
+def test_after_a_restore_nobody_is_signed_in_and_nothing_goes_out_by_itself(here, acme, empty, tmp_path):
     """An API key, a webhook that waits, a stream that runs and one that its owner has paused."""
-    done = here.manage("shell", "-c", QUEUED.format(tenant=acme))
-    assert done.returncode == 0, done.stderr
-
-
-def test_after_a_restore_nobody_is_signed_in_and_nothing_goes_out_by_itself(here, queued, empty, tmp_path):
-    assert empty.manage("restore", str(backup(here, tmp_path))).returncode == 0
+    queue = ["shell", "-v", "0", "-c", QUEUED.format(tenant=acme)]
+    queued, taken = here.manage_all(queue, ["backup", str(tmp_path)])
+    assert queued.returncode == 0, queued.stderr
+    beat, todo = (["shell", "-v", "0", "-c", code] for code in (BEAT, TODO))
+    restored, reconciled, held, released, free, last = empty.manage_all(
+        ["restore", str(folder_of(taken))],
+        ["reconcile_audit", "--tenant", "acme"],
+        beat,
+        ["release_outbox"],
+        todo,
+        beat,
+    )
+    assert restored.returncode == 0
     assert empty.ask("SELECT count(*) FROM accounts_tokenfamily WHERE revoked_at IS NULL") == [(0,)]
     assert empty.ask("SELECT count(*) FROM accounts_browsersession") == [(0,)]
     assert empty.ask("SELECT name FROM accounts_apikey WHERE revoked_at IS NOT NULL") == [("Lost since",)]
-    assert "accounts.ApiKey" not in empty.manage("reconcile_audit", "--tenant", "acme").stdout, "the log tells of it"
-    todo = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'"
+    assert "accounts.ApiKey" not in reconciled.stdout, "the log tells of it"
     ((waiting,),) = empty.ask("SELECT count(*) FROM comms_outboxmessage WHERE state = 'queued'")
-    assert empty.manage("shell", "-c", BEAT).returncode == 0
-    assert empty.ask(todo) == [(0,)]
     assert waiting > 0
-    done = empty.manage("release_outbox")
-    assert "1 webhooks" in done.stdout
-    assert empty.ask(todo) == [(waiting + 1,)]
-    assert empty.manage("shell", "-c", BEAT).returncode == 0
+    assert "1 webhooks" in released.stdout
+    found = [int(done.stdout) for done in (held, free, last)]
+    assert found == [0, waiting + 1, waiting + 2], held.stderr + free.stderr + last.stderr
     running = "SELECT url FROM operations_stream WHERE held_until IS NOT NULL"
     assert empty.ask(running) == [("https://logs.example/on",)], "one that its owner paused stays so"
-    assert empty.ask(todo) == [(waiting + 2,)]
 
 
-def test_the_wall_stands_in_what_was_restored(taken, empty):
-    assert empty.manage("restore", str(taken)).returncode == 0
-    url = database.urls(empty.name)["DATABASE_URL"]
-    with psycopg.connect(url, autocommit=True) as app:
+def test_the_wall_stands_in_what_was_restored(restored):
+    place, _source, (done, _verified) = restored
+    assert done.returncode == 0
+    with psycopg.connect(place.environment["DATABASE_URL"], autocommit=True) as app:
         assert app.execute("SELECT count(*) FROM audit_entry").fetchone() == (0,)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             app.execute("UPDATE audit_entry SET action = ''")
@@ -176,19 +188,19 @@ def test_the_wall_stands_in_what_was_restored(taken, empty):
             app.execute("SELECT orkestra_count(gen_random_uuid(), 'members', '', -1)")
 
 
-@pytest.mark.parametrize("part", ["database.dump", "files.tar", "manifest.json"])
-def test_one_flipped_byte_is_refused_before_anything_is_written(taken, empty, part):
-    path = taken / part
-    raw = bytearray(path.read_bytes())
-    at = raw.index(b'"parts"') + 30 if part == "manifest.json" else len(raw) // 2
-    raw[at] ^= 1
-    path.write_bytes(raw)
-    done = empty.manage("restore", str(taken))
-    assert done.returncode == 1
-    assert "Not restored" in done.stderr
+def test_one_flipped_byte_is_refused_before_anything_is_written(first, empty, tmp_path):
+    flipped = []
+    for part in ("database.dump", "files.tar", "manifest.json"):
+        folder = shutil.copytree(first, tmp_path / part / first.name)
+        raw = bytearray((folder / part).read_bytes())
+        raw[raw.index(b'"parts"') + 30 if part == "manifest.json" else len(raw) // 2] ^= 1
+        (folder / part).write_bytes(raw)
+        flipped.append(str(folder))
+    done = empty.manage_all(*(["restore", path] for path in flipped), *(["verify_backup", path] for path in flipped))
+    assert [one.returncode for one in done] == [1] * 6
+    assert all("Not restored" in one.stderr for one in done[:3])
     assert empty.ask("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
     assert not (empty.home / "files").exists()
-    assert empty.manage("verify_backup", str(taken)).returncode == 1
 
 
 def test_a_place_with_data_is_refused(taken, here):
@@ -219,7 +231,7 @@ def test_a_log_that_ends_early_is_found(acme, taken, empty):
 
 
 def test_the_backups_role_reads_past_the_wall_and_writes_nothing(acme, here):
-    with psycopg.connect(database.urls(here.name)["DATABASE_BACKUP_URL"], autocommit=True) as role:
+    with psycopg.connect(here.environment["DATABASE_BACKUP_URL"], autocommit=True) as role:
         row = role.execute("SELECT count(*) FROM accounts_member WHERE tenant_id = %s", [acme]).fetchone()
         assert row == (14,)
         for statement in ("UPDATE accounts_member SET role = 'owner'", "DELETE FROM audit_entry", "CREATE TABLE x ()"):
@@ -237,11 +249,11 @@ def test_a_backup_that_cannot_be_made_leaves_nothing_and_says_why(here, tmp_path
 
 def test_a_backup_killed_in_the_middle_is_no_backup(here, tmp_path):
     folder = tmp_path / "killed"
-    environment = os.environ | database.urls(here.name) | {"ORKESTRA_HOME": str(here.home)}
+    environment = os.environ | here.environment
     command = [sys.executable, "manage.py", "backup", str(folder)]
     process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL)
     while process.poll() is None and not list(folder.glob(".partial-*/database.dump")):
-        pass
+        time.sleep(0.005)  # leaves the processor to the backup
     process.kill()
     process.wait()
     assert list(folder.glob("orkestra-*")) == []

@@ -24,6 +24,8 @@ def test_it_says_where_it_is_and_answers_there(running: Installation) -> None:
 
 def test_the_people_of_the_demo_can_sign_in(running: Installation) -> None:
     assert running.signs_in()
+    assert running.signs_in("reviewer")
+    assert running.signs_in("owner", "globex")
 
 
 def test_nothing_in_the_home_can_be_read_by_others(running: Installation) -> None:
@@ -148,11 +150,12 @@ def test_as_root_the_servers_run_as_an_unprivileged_user(running: Installation) 
         assert until(lambda name=word: running.child(name), f"{word} runs").uids().effective != 0
 
 
-def test_servers_that_the_environment_names_are_used_instead_of_our_own(another: Installation) -> None:
-    """On the servers of scripts/test; without a demo, since that database may hold real people. The web serves tenants only."""
-    kept = ("DATABASE_", "REDIS_", "ORKESTRA_SECRET_KEY", "ORKESTRA_SIGNING_KEY")
+def test_servers_that_the_environment_names_are_used_instead_of_our_own(
+    another: Installation, named: dict[str, str]
+) -> None:
+    """Without a demo, since that database may hold real people. The web serves tenants only."""
     del another.given["ORKESTRA_DEMO"]
-    another.given |= {key: value for key, value in os.environ.items() if key.startswith(kept)}
+    another.given |= named
     another.given["ORKESTRA_SURFACE"] = "tenant"
     another.start()
     assert another.is_ready()

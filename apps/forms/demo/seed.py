@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.contrib.auth.hashers import make_password
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from apps.accounts import actions as accounts
@@ -19,7 +20,7 @@ from apps.approvals import actions as approvals
 from apps.approvals.models import Assignment, AssignmentState
 from apps.approvals.rules.standing_in import days_between
 from apps.tenants import clock
-from apps.tenants.context import TenantContext, as_system, as_visitor, tenant_context
+from apps.tenants.context import NOBODY, TenantContext, as_system, as_visitor, tenant_context
 from apps.tenants.ids import new_id
 from apps.tenants.models import Tenant
 
@@ -66,7 +67,8 @@ class Demo:
     """Makes everything, in the order of time."""
 
     def __init__(self, password: str) -> None:
-        self.password = password
+        # Hashed once for all of them: that takes long, as it must.
+        self.password = make_password(password)
         self.start = clock.now()
         self.people: dict[str, Member] = {}
         self.forms: dict[str, Form] = {}
@@ -91,7 +93,7 @@ class Demo:
         owner = self.people["owner"]
         for key, (name, role) in ACME.items():
             if key != "owner":
-                user = accounts.create_person(email=f"{key}@acme.example", name=name, password=self.password)
+                user = self._person(f"{key}@acme.example", name)
                 with self._as(owner):
                     self.people[key] = accounts.add_member(user, role=role, by=owner)
         teams: dict[str, str] = {}
@@ -114,7 +116,7 @@ class Demo:
     def _globex(self) -> None:
         self._company("globex", "Globex", "Europe/Berlin", "owner@globex.example", "Greta Olsen", key="globex-owner")
         owner = self.people["globex-owner"]
-        user = accounts.create_person(email="reception@globex.example", name="Ralf Ebert", password=self.password)
+        user = self._person("reception@globex.example", "Ralf Ebert")
         with self._as(owner):
             accounts.add_member(user, role=Role.MEMBER, by=owner)
             form = actions.create_form(by=owner, **GLOBEX_FORM)
@@ -131,7 +133,7 @@ class Demo:
         admin = "admin@orkestra.example"
         self._company("orkestra", "Orkestra (this installation)", "UTC", admin, "Ada Admin", key="admin")
         ada = self.people["admin"]
-        user = accounts.create_person(email="security@orkestra.example", name="Sam Ito", password=self.password)
+        user = self._person("security@orkestra.example", "Sam Ito")
         with self._as(ada):
             self.people["security"] = accounts.add_member(user, role=Role.MEMBER, by=ada)
             team = [ada, self.people["security"]]
@@ -146,11 +148,16 @@ class Demo:
             sent = submit_public(form, data=report.data, files={}).submission
         self._decide(sent, report.course, moment)
 
+    def _person(self, email: str, name: str, *, is_platform_admin: bool = False) -> User:
+        user = accounts.create_person(email=email, name=name, password=None, is_platform_admin=is_platform_admin)
+        user.password = self.password
+        with tenant_context(NOBODY):
+            user.save(update_fields=["password"])
+        return user
+
     def _company(self, slug: str, name: str, zone: str, email: str, person: str, key: str = "owner") -> Tenant:
         is_admin = slug == "orkestra"
-        user: User = accounts.create_person(
-            email=email, name=person, password=self.password, is_platform_admin=is_admin
-        )
+        user = self._person(email, person, is_platform_admin=is_admin)
         plan = "small" if slug == "globex" else "business"
         tenant = accounts.create_tenant(slug=slug, name=name, timezone=zone, owner=user, plan=plan)
         with as_system(tenant.pk):
