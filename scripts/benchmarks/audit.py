@@ -61,6 +61,7 @@ def measure(stage: Stage) -> dict[str, Any]:
             "writes": lambda: writes(stage, admin, a_tenant(admin)),
             "sealing": lambda: sealing(admin),
             "verifying": lambda: [verifying(stage, admin, size) for size in SIZES],
+            "verifying_acts_of_people": lambda: verifying(stage, admin, SIZES[-1] // 4, by_people=True),
             "filters": lambda: filters(
                 stage, admin, os.environ | environment(stage), {size: a_tenant(admin) for size in FILTERED}
             ),
@@ -82,8 +83,8 @@ def a_tenant(admin: psycopg.Connection[Any]) -> str:
     return tenant
 
 
-def entries(tenant: str, count: int, start: datetime) -> Any:
-    """Rows of realistic entries."""
+def entries(tenant: str, count: int, start: datetime, *, by_people: bool = False) -> Any:
+    """Rows of realistic entries: a job's, about one object, or those of people, most about two and from an address."""
     actors = [str(uuid.uuid4()) for _ in range(50)]
     targets = [str(uuid.uuid4()) for _ in range(1000)]
     for number in range(count):
@@ -95,12 +96,17 @@ def entries(tenant: str, count: int, start: datetime) -> Any:
             targets[number % 1000],
         )
         label, request = f"PR-2026-{number % 1000:05d}", str(uuid.UUID(int=number))
-        document = {
+        document: dict[str, Any] = {
             "v": 1, "log": tenant, "id": entry, "time": moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "action": action,
             "actor": {"type": "member", "id": actor}, "impersonator": None, "credential": "session",
             "targets": [{"type": "submission", "id": target, "label": label}], "outcome": "done",
             "request_id": request, "facts": {"revision": 1, "sha256": hashlib.sha256(entry.encode()).hexdigest()},
         }  # fmt: skip
+        if by_people and number % 10 < 7:
+            document["targets"].append({"type": "revision", "id": str(uuid.UUID(int=number)), "label": ""})
+        if by_people and number % 10 < 8:
+            document["private"] = [{"name": name, "commitment": hashlib.sha256(f"{number}{name}".encode()).hexdigest()}
+                                   for name in ("address", "agent")]  # fmt: skip
         body = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
         yield tenant, entry, moment, action, "member", actor, "submission", target, label, "done", request, body
 
@@ -153,10 +159,10 @@ def cut(values: list[float], at: int) -> float:
     return round(statistics.quantiles(values, n=100, method="inclusive")[at - 1], 3)
 
 
-def verifying(stage: Stage, admin: psycopg.Connection[Any], size: int) -> dict[str, Any]:
+def verifying(stage: Stage, admin: psycopg.Connection[Any], size: int, *, by_people: bool = False) -> dict[str, Any]:
     """A log of this size: sealed, verified from PostgreSQL and from a file, and its tree built by pymerkle."""
     tenant = a_tenant(admin)
-    fill(admin, entries(tenant, size, datetime(2026, 1, 1, tzinfo=UTC)))
+    fill(admin, entries(tenant, size, datetime(2026, 1, 1, tzinfo=UTC), by_people=by_people))
     began = time.perf_counter()
     while admin.execute("SELECT 1 FROM audit_waiting WHERE tenant_id = %s LIMIT 1", [tenant]).fetchone():
         time.sleep(0.05)
@@ -178,6 +184,7 @@ def verifying(stage: Stage, admin: psycopg.Connection[Any], size: int) -> dict[s
     bodies = [bytes(row[0]) for row in admin.execute(
         "SELECT e.body FROM audit_seal s JOIN audit_entry e ON e.tenant_id = s.tenant_id AND e.id = s.entry_id"
         " WHERE s.tenant_id = %s ORDER BY s.seq", [tenant])]  # fmt: skip
+    found["bytes_each"] = sum(map(len, bodies)) // size
     found["standalone"] = standalone(bodies)
     found["pymerkle"] = pymerkle_builds(bodies[: min(size, 100_000)])
     return found | {"tenant": tenant}

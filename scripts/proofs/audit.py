@@ -27,6 +27,7 @@ TESTS = (
     "tests/attack/test_the_audit_log.py",
     "tests/attack/test_the_log_of_checkpoints.py",
     "tests/attack/test_odd_places_and_times.py",
+    "tests/attack/test_spans.py",
     "tests/attack/test_acts_never_logged.py",
     "tests/attack/test_rows_turned_round.py",
     "tests/faults/test_anchors.py",
