@@ -57,7 +57,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "csp",
-    "lucide",
     "procrastinate.contrib.django",
 ]
 

@@ -73,6 +73,7 @@ MEMORIES = {
     "trust/policy/address.py:_address": "a signed address, by its whole input",
     "trust/policy/limits.py:buckets": "how many reports came, by route and address",
     "trust/views.py:_recent": "the public page, computed for no tenant",
+    "ui/templatetags/ui.py:drawings": "the archive of icons",
     "ui/templatetags/ui.py:icon": "an icon, by its name",
 }
 # Who makes a place below a folder of files. Both put the tenant's id first.

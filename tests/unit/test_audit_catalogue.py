@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -91,9 +90,12 @@ SILENT = {
 }
 
 
-@lru_cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
+
+
+def functions(module: ast.Module) -> list[ast.FunctionDef]:
+    return [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)]
 
 
 def called(node: ast.AST) -> str:
@@ -103,13 +105,18 @@ def called(node: ast.AST) -> str:
     return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
-def recordings() -> Iterator[tuple[Path, ast.FunctionDef | None, ast.Call]]:
+@cache
+def recordings() -> list[tuple[Path, ast.FunctionDef | None, ast.Call]]:
+    """Each call that leads to an entry, with the outermost function around it."""
+    found = []
     for path in FILES:
-        functions = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.FunctionDef)]
-        for node in ast.walk(parsed(path)):
-            if called(node) in RECORDERS:
-                around = next((f for f in functions if f.lineno <= node.lineno <= (f.end_lineno or 0)), None)
-                yield path, around, node
+        module = parsed(path)
+        around_it = functions(module)
+        for node in ast.walk(module):
+            if isinstance(node, ast.Call) and called(node) in RECORDERS:
+                around = next((f for f in around_it if f.lineno <= node.lineno <= (f.end_lineno or 0)), None)
+                found.append((path, around, node))
+    return found
 
 
 def names_in(call: ast.Call) -> tuple[set[str], set[str]]:
@@ -242,9 +249,8 @@ def reaches() -> dict[str, set[str]]:
     """Function name -> names that it calls, of every function of the rooms; equal names are taken together."""
     graph: dict[str, set[str]] = {}
     for path in FILES:
-        for node in ast.walk(parsed(path)):
-            if isinstance(node, ast.FunctionDef):
-                graph.setdefault(node.name, set()).update(called(inner) for inner in ast.walk(node))
+        for node in functions(parsed(path)):
+            graph.setdefault(node.name, set()).update(called(inner) for inner in ast.walk(node))
     return graph
 
 
@@ -268,6 +274,7 @@ METHODS = frozenset({
 })  # fmt: skip
 
 
+@cache
 def public_actions() -> dict[str, str]:
     """`room.module.function` -> function."""
     found = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -57,16 +58,20 @@ def test_no_room_has_a_drawer_for_everything(word):
     assert [name(path) for path in CODE if path.stem == word] == []
 
 
-def calls(method: str, of: str | None = None) -> set[str]:
-    """Files of the rooms in which this method, of a variable of this name, is called."""
+@cache
+def method_calls() -> set[tuple[str, str, str]]:
+    """(file, name before the dot, method) of each call in the rooms; what is no plain name before the dot is ""."""
     return {
-        name(path)
+        (name(path), getattr(node.func.value, "id", ""), node.func.attr)
         for path in OURS
         if "apps" in path.parts
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == method
-        if of is None or (isinstance(node.func.value, ast.Name) and node.func.value.id == of)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
+
+
+def calls(method: str, of: str | None = None) -> set[str]:
+    return {file for file, before, called in method_calls() if called == method and of in (None, before)}
 
 
 def test_nobody_chooses_a_database_by_hand():
@@ -129,16 +134,14 @@ def test_the_list_of_what_a_person_may_set_is_in_the_readme():
 
 
 def test_every_icon_that_is_named_exists(repository):
-    from lucide.templatetags.lucide import lucide
-
     from apps.tenants.slots import slots
-    from apps.ui.templatetags.ui import LOOKS
+    from apps.ui.templatetags.ui import LOOKS, icon
 
-    named = {icon for _look, icon in LOOKS.values()} | {item.icon for item in slots.navigation}
+    named = {picture for _tone, picture in LOOKS.values()} | {item.icon for item in slots.navigation}
     for path in TEMPLATES:
         named |= set(re.findall(r"{%\s*icon\s+\"([a-z0-9-]+)\"", path.read_text()))
-    for icon in sorted(named):
-        assert "<svg" in str(lucide(icon)), icon
+    for picture in sorted(named):
+        assert icon(picture).startswith('<svg width="16" height="16" '), picture
 
 
 @pytest.mark.parametrize("path", TOGETHER)
