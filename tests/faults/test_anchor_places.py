@@ -8,6 +8,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
+import httpx
 import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
@@ -56,6 +57,7 @@ def bucket(monkeypatch):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     host, port = server.get_host_and_port()
+    httpx.post(f"http://{host}:{port}/moto-api/reset").raise_for_status()  # it remembers buckets of servers before it
     client = boto3.client("s3", endpoint_url=f"http://{host}:{port}")
     client.create_bucket(Bucket="anchors", ObjectLockEnabledForBucket=True)
     with configured(monkeypatch, ORKESTRA_AUDIT_ANCHORS=f"s3://anchors/orkestra?endpoint=http://{host}:{port}"):
