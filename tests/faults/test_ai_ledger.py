@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 from uuid import uuid4
 
@@ -129,15 +131,17 @@ def test_many_threads_take_exactly_what_there_is(acme):
 def test_killed_processes_leave_a_ledger_that_adds_up_and_a_limit_that_held(acme, later):
     allow(acme, 2000)
     environment = os.environ | database.urls(str(connections["default"].settings_dict["NAME"]))
+    command = [sys.executable, "-m", "tests.faults.ai_spender", str(acme.id), "100"]
     kills = 0
-    for dies_at in (1, 3, 2, 9, 4, 1):
-        command = [sys.executable, "-m", "tests.faults.ai_spender", str(acme.id), "100", str(dies_at)]
-        pair = [subprocess.Popen(command, cwd=PROJECT, env=environment) for _ in range(2)]
-        codes = [one.wait(timeout=60) for one in pair]
-        kills += codes.count(-signal.SIGKILL)
-        assert set(codes) <= {-signal.SIGKILL, 3}
-        with as_system(acme.id):
-            whole()
+    with subprocess.Popen(command, cwd=PROJECT, env=environment, text=True, stdin=PIPE, stdout=PIPE) as spenders:
+        for dies_at in (1, 3, 2, 9, 4, 1):
+            spenders.stdin.write(f"{dies_at}\n")
+            spenders.stdin.flush()
+            codes = json.loads(spenders.stdout.readline())
+            kills += codes.count(-signal.SIGKILL)
+            assert set(codes) <= {-signal.SIGKILL, 3}
+            with as_system(acme.id):
+                whole()
     assert kills >= 6
     with as_system(acme.id):
         assert whole().held == kills * 100

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import http.client
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
 
 from orkestra.runtime import valkey
 from orkestra.runtime.home import Home
-from orkestra.runtime.postgres import Postgres, binaries
+from orkestra.runtime.postgres import DATABASE, Postgres, binaries
+from tests.database import MIGRATED, admin_url
 from tests.runtime.conftest import Installation, place, until  # noqa: F401  place is a fixture
 from tests.runtime.test_servers import account
 from tests.smtp import MailServer
@@ -29,9 +32,19 @@ class Servers:
         self.database, self.cache, self.mail = self.postgres.child(), valkey.child(self.home), MailServer()
         self.start_database()
         self.postgres.bootstrap()
+        self.copy_what_is_migrated()
         self.start_cache()
         urls = self.postgres.urls() | {"REDIS_URL": valkey.url(self.home), "EMAIL_URL": self.mail.url}
         self.web = Installation(root / "web", ORKESTRA_DEMO="0", ORKESTRA_METRICS_PORT="0", **urls)
+
+    def copy_what_is_migrated(self) -> None:
+        """Into our database, since to migrate another takes long."""
+        programs, url = binaries(self.home), self.postgres.admin_url(DATABASE)
+        dump = subprocess.run(
+            [programs / "pg_dump", "--format=custom", "--dbname", admin_url(MIGRATED)], stdout=PIPE, check=True
+        )
+        restore = [programs / "pg_restore", "--single-transaction", "--clean", "--if-exists", "--dbname", url]
+        subprocess.run(restore, input=dump.stdout, check=True)
 
     def start_database(self) -> None:
         self.database.start()
@@ -54,7 +67,7 @@ class Servers:
 
 
 @pytest.fixture
-def servers(place: Path) -> Iterator[Servers]:  # noqa: F811
+def servers(place: Path, django_db_setup: None) -> Iterator[Servers]:  # noqa: F811
     made = Servers(place)
     yield made
     made.stop()
