@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 SEAL_EVERY_SECONDS = 0.5
 CHECKPOINT_EVERY_SECONDS = 30.0
 HEARTBEAT_SECONDS = 1.0
+LONGEST_POLL_SECONDS = 5
 MOST_RUNS_OF_ONE_JOB = 5
 # Queues whose jobs wait for strangers, each with a worker of its own: they must not hold up mail and everything else.
 SLOW_QUEUES = {"webhooks": 4, "streams": 6, "streams_slow": 2}
@@ -85,7 +86,8 @@ async def _work(worker_app: App, queues: list[str], concurrency: int, stalled_af
         concurrency=concurrency,
         install_signal_handlers=False,
         listen_notify=True,
-        fetch_job_polling_interval=5,
+        # Only a job that is taken over from a dead worker comes without a notice.
+        fetch_job_polling_interval=min(LONGEST_POLL_SECONDS, stalled_after),
         delete_jobs="successful",
         update_heartbeat_interval=stalled_after / 3,
         stalled_worker_timeout=stalled_after,
