@@ -33,7 +33,7 @@ def signed_in(member, agent=FIREFOX):
 
 
 def is_in(client, company):
-    return client.get(company.url()).status_code == 200
+    return client.get(company.url("forms/")).status_code == 200
 
 
 def pair(member, company, password=PASSWORD):

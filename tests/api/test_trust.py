@@ -132,6 +132,7 @@ def test_the_landing_page_counts_what_a_probe_saw_hold_and_names_what_is_broken(
     assert "1 was found broken." in page
 
 
+@pytest.mark.every_tenant
 def test_monitoring_sees_the_rows_of_every_tenant(api, acme):
     """A decision of the sender's own and a key without end, put in behind our code in one tenant."""
     form = published(api, acme.owner, step("manager", acme.reviewer))
