@@ -105,7 +105,7 @@ def test_many_threads_take_exactly_what_there_is(acme):
     def work() -> None:
         start.wait()
         with as_system(acme.id):
-            for turn in range(40):
+            for turn in range(20):
                 try:
                     held = reserve(charge(), 30)
                 except BudgetSpent:

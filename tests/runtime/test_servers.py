@@ -23,10 +23,10 @@ def account() -> Account | None:
     return server_account() if os.geteuid() == 0 else None
 
 
-@pytest.fixture
-def server(place: Path, request: pytest.FixtureRequest) -> Iterator[Postgres]:
-    """A cluster in a home whose path is too long for a socket."""
-    home = Home(place / f"{'long' * 30}-{len(request.node.name)}", account())
+@pytest.fixture(scope="module")
+def server(place: Path) -> Iterator[Postgres]:
+    """A cluster in a home whose path is too long for a socket; it stands while no test runs it."""
+    home = Home(place / ("long" * 30), account())
     home.prepare()
     made = Postgres(home, binaries(home), fast=True)
     made.initialise()
