@@ -24,7 +24,7 @@ from apps.tenants import clock
 from apps.tenants.context import as_system
 from apps.tenants.job_signing import signed
 from tests import database
-from tests.attack.test_the_audit_log import FREE
+from tests.attack.standing import FREE
 from tests.forms import published, step
 
 ANSWERS = {"data": {"item": "A lathe", "total": 7}}

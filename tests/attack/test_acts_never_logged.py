@@ -16,7 +16,7 @@ from apps.tenants.ids import new_id
 from apps.tenants.models import TenantModel
 from apps.tenants.slots import slots
 from tests import database
-from tests.attack.test_the_audit_log import FREE
+from tests.attack.standing import FREE
 from tests.forms import published, step
 
 # Models whose rows no entry must tell of one by one, each with its reason.

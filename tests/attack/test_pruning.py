@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from datetime import timedelta
+from functools import lru_cache
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,16 +35,16 @@ from apps.tenants.models import PLATFORM_TENANT_ID
 from tests import database
 from tests.cast import acting_as, company
 
-from .test_the_audit_log import attack
+from .standing import Standing, attack, whole
 
 VERIFIER = Path(__file__).resolve().parents[2] / "scripts" / "orkestra_verify.py"
 OLD = 1100
 
 
-@pytest.fixture
-def log(globex, monkeypatch):
+@lru_cache(maxsize=1)
+def standing() -> Standing:
     """A log whose first entries are 100 days old, with receipts and private values, signed, and a few new ones."""
-    with monkeypatch.context() as past:
+    with pytest.MonkeyPatch.context() as past:
         past.setattr(actions, "clock", SimpleNamespace(now=lambda: clock.now() - timedelta(days=100)))
         made = company("longago")
         with acting_as(made.owner), called_by(Caller("198.51.100.7", "Lynx")), transaction.atomic():
@@ -54,9 +55,16 @@ def log(globex, monkeypatch):
             actions.record("team.created", facts={"n": number})
     seal(made.id)
     checkpoint(made.id)
-    with as_system(made.id):
-        old = Entry.objects.filter(time__lt=clock.now() - timedelta(days=50)).count()
-    return SimpleNamespace(company=made, id=made.id, old=old)
+    return Standing(made)
+
+
+@pytest.fixture
+def log(wall):
+    """The standing log, before anything was pruned."""
+    with whole(standing) as made:
+        with as_system(made.id):
+            old = Entry.objects.filter(time__lt=clock.now() - timedelta(days=50)).count()
+        yield SimpleNamespace(company=made, id=made.id, old=old)
 
 
 def verdict(log):

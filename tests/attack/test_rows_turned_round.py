@@ -26,7 +26,7 @@ from apps.tenants.context import as_system, with_changes
 from apps.tenants.models import Tenant
 from apps.tenants.slots import slots
 from tests import database, identity_provider
-from tests.attack.test_the_audit_log import FREE
+from tests.attack.standing import FREE
 from tests.cast import acting_as
 from tests.forms import published, step
 from tests.sso import connect

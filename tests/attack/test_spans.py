@@ -12,7 +12,8 @@ from apps.audit.sealer import seal
 from apps.audit.walk import Kind
 from apps.tenants.ids import new_id
 from tests import database
-from tests.attack.test_the_audit_log import attack, verdict
+from tests.attack.standing import attack
+from tests.attack.test_the_audit_log import verdict
 from tests.cast import acting_as
 
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from functools import lru_cache
-from uuid import UUID
 
 import pytest
-from django.apps import apps
 from django.core.management import call_command
 from django.db import transaction
-from psycopg import sql
 
 from apps.audit import background, sealer, walk
 from apps.audit.actions import record
@@ -24,25 +20,17 @@ from apps.tenants.ids import new_id
 from tests import database
 from tests.cast import Company, acting_as, company
 
+from .standing import Standing, attack, whole
+
 SIZE = 620
-TABLES = [model._meta.db_table for model in apps.get_app_config("audit").get_models() if hasattr(model, "tenant")]
-FREE = "SET session_replication_role = replica"  # a superuser's way past foreign keys and triggers
-
-
-@dataclass
-class Standing:
-    """A log of three tiles with two checkpoints, and all its rows as they were when it was whole."""
-
-    company: Company
-    rows: dict[str, bytes]
 
 
 @lru_cache(maxsize=1)
 def standing() -> Standing:
-    """Made once for a process: the tests that damage it put it back."""
+    """A log of three tiles with two checkpoints, made once for a process."""
     made = company("acme")
     filled(made, SIZE)
-    return Standing(made, copied(made.id))
+    return Standing(made)
 
 
 def filled(company: Company, size: int) -> None:
@@ -55,42 +43,10 @@ def filled(company: Company, size: int) -> None:
             checkpoint(company.id)
 
 
-def copied(tenant: UUID) -> dict[str, bytes]:
-    """Every row that the log of a tenant consists of, by table."""
-    rows = {}
-    with database.superuser() as admin:
-        for table in TABLES:
-            mine = sql.SQL("COPY (SELECT * FROM {} WHERE tenant_id = {} ORDER BY id) TO STDOUT (FORMAT binary)")
-            with admin.cursor().copy(mine.format(sql.Identifier(table), sql.Literal(tenant))) as out:
-                rows[table] = b"".join(out)
-    return rows
-
-
-def put_back(found: Standing) -> None:
-    with database.superuser() as admin, admin.transaction():
-        admin.execute(FREE)
-        for table, rows in found.rows.items():
-            name = sql.Identifier(table)
-            admin.execute(sql.SQL("DELETE FROM {} WHERE tenant_id = %s").format(name), [found.company.id])
-            with admin.cursor().copy(sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(name)) as into:
-                into.write(rows)
-    sealer._heads.clear()
-
-
 @pytest.fixture
 def log(wall):
-    """The standing log, whole; made anew where another test's walk of all tenants has added to it."""
-    if copied(standing().company.id) != standing().rows:
-        standing.cache_clear()
-    yield standing().company
-    put_back(standing())
-
-
-def attack(*statements: str, **values: object) -> None:
-    with database.superuser() as admin:
-        admin.execute(FREE)
-        for statement in statements:
-            admin.execute(statement, values)
+    with whole(standing) as found:
+        yield found
 
 
 def verdict(company, **how: object):

@@ -22,7 +22,7 @@ from apps.tenants.ids import new_id
 from apps.tenants.models import PLATFORM_TENANT_ID
 from apps.tenants.slots import slots
 from tests import database
-from tests.attack.test_the_audit_log import FREE, attack
+from tests.attack.standing import FREE, attack
 from tests.cast import acting_as, company
 from tests.faults.test_anchors import sign
 
