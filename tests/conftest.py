@@ -187,7 +187,7 @@ def address(_real_database: None, settings: Any) -> Iterator[str]:
     url = f"http://localhost:{server.server_port}"
     settings.PUBLIC_URL = url
     settings.CSRF_TRUSTED_ORIGINS = [url]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     yield url
     server.shutdown()

@@ -14,7 +14,7 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 
 @pytest.fixture(scope="package")  # while it is there, its event loop is, and other tests start their own
-def chromium() -> Iterator[Any]:
+def one_chromium() -> Iterator[Any]:
     """Debian's Chromium, else one that Playwright installed; in CI there must be one."""
     from playwright.sync_api import Error, sync_playwright
 
@@ -29,3 +29,11 @@ def chromium() -> Iterator[Any]:
             pytest.skip(f"NO BROWSER, so the browser tests did not run: {error}")
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def chromium(one_chromium: Any) -> Iterator[Any]:
+    """The browser; what a test opened in it is closed behind it."""
+    yield one_chromium
+    for context in one_chromium.contexts:
+        context.close()

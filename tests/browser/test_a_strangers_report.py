@@ -57,6 +57,7 @@ def test_a_report_is_sent_and_followed(chromium, address, acme, report_form, wid
     check(page)
 
     owner = sign_in(chromium, address, acme.owner, width)
+    check(owner)
     press(owner, owner.get_by_role("link", name="/account/login/").first)
     sees(owner.get_by_text("from the public form"))
     check(owner)

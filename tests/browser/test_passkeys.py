@@ -6,7 +6,7 @@ import pytest
 
 from tests.cast import PASSWORD
 
-from .visits import WATCH, check, press, sees
+from .visits import WATCH, check, give_password, press, sees
 
 
 def device(page):
@@ -20,13 +20,6 @@ def device(page):
     }  # fmt: skip
     made = session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
     return session, made["authenticatorId"]
-
-
-def give_password(page, address, member):
-    page.goto(f"{address}/account/login/")
-    page.fill("[name=login]", member.user.email)
-    page.fill("[name=password]", PASSWORD)
-    press(page, page.get_by_role("button", name="Sign in", exact=True))
 
 
 def enrol(page, address, member):

@@ -28,7 +28,6 @@ def test_a_stranger_begins_with_an_organisation(chromium, address, acme, setting
     def clean():
         if scripts:
             check(page)
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             assert visit.errors == []
 
     visit.to(f"{address}/account/login/")
