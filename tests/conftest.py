@@ -110,7 +110,7 @@ def django_db_setup(django_db_blocker: Any, worker_id: str, tmp_path_factory: py
 @pytest.fixture(autouse=True)
 def _real_database(request: pytest.FixtureRequest) -> Iterator[None]:
     """Tests that name a fixture of the cast run on the database; pure ones never touch it."""
-    if not {"acme", "globex", "wall", "client_of", "demo"} & set(
+    if not {"acme", "globex", "wall", "client_of", "demo", "address"} & set(
         request.fixturenames
     ) and not request.node.get_closest_marker("database"):
         yield
