@@ -31,9 +31,14 @@ from .together import Together
 
 logging.getLogger("orkestra.access").setLevel("WARNING")  # a line for each request would bury what a failure says
 # In CI every generated case is the same at each run; elsewhere each run may find another fault.
-hypothesis.settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    hypothesis.settings.load_profile("ci")
+# None fails for taking long: that tells of the machine alone.
+hypothesis.settings.register_profile(
+    "orkestra",
+    derandomize=bool(os.environ.get("CI")),
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("orkestra")
 
 
 def pytest_configure(config: pytest.Config) -> None:
