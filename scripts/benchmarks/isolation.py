@@ -69,8 +69,8 @@ def both(stage: Stage) -> Iterator[dict[str, int]]:
     ports = {name: free_port() for name in ("walled", "unwalled")}
     with ExitStack() as stack:
         for name, port in ports.items():
-            if name == "unwalled":  # only now: the product refuses to start beside such a role
-                _make_unwalled(stage, urls)
+            if name == "unwalled":  # only now: the product refuses to start beside such a member
+                _admit_unwalled(stage, urls)
             command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--no-ws"]
             command += ["--port", str(port), "--workers", "1", f"scripts.benchmarks.{name}:application"]
             stack.enter_context(running(command, os.environ | urls | {"UNWALLED_URL": _unwalled(urls)}))
@@ -78,10 +78,18 @@ def both(stage: Stage) -> Iterator[dict[str, int]]:
         yield ports
 
 
-def _make_unwalled(stage: Stage, urls: dict[str, str]) -> None:
+def _admit_unwalled(stage: Stage, urls: dict[str, str]) -> None:
+    """Let the role in that bypasses row-level security; make it where it is not there yet."""
     with psycopg.connect(admin_url(stage, urls), autocommit=True) as admin:
-        admin.execute(f"CREATE ROLE {UNWALLED} LOGIN BYPASSRLS INHERIT PASSWORD '{PASSWORD}' IN ROLE orkestra_app")
+        if not admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [UNWALLED]).fetchone():
+            admin.execute(f"CREATE ROLE {UNWALLED} LOGIN BYPASSRLS INHERIT PASSWORD '{PASSWORD}'")
         admin.execute(f"GRANT CONNECT ON DATABASE orkestra TO {UNWALLED}")
+        admin.execute(f"GRANT orkestra_app TO {UNWALLED}")
+
+
+def _dismiss_unwalled(stage: Stage, urls: dict[str, str]) -> None:
+    with psycopg.connect(admin_url(stage, urls), autocommit=True) as admin:
+        admin.execute(f"REVOKE orkestra_app FROM {UNWALLED}")
 
 
 def environment(stage: Stage) -> dict[str, str]:
@@ -163,6 +171,7 @@ def _messages(stage: Stage) -> dict[str, int]:
     urls = environment(stage)
     found = {}
     for name in ("walled", "unwalled"):
+        (_admit_unwalled if name == "unwalled" else _dismiss_unwalled)(stage, urls)
         command = [sys.executable, "-m", "scripts.benchmarks.messages", name]
         done = subprocess.run(
             command, env=os.environ | urls | {"UNWALLED_URL": _unwalled(urls)}, capture_output=True, text=True
