@@ -29,7 +29,8 @@ import re
 import stat
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from operator import add
 from typing import Any, TextIO
 
 WHOLE, TAMPERED, TRUNCATED, INCOMPLETE, COULD_NOT_RUN = range(5)
@@ -54,7 +55,7 @@ RECEIPT = re.compile("orkestra-receipt/v1\n(.*)\nentry (.*)\nleaf (.*)\ntime (.*
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 SURROGATE = re.compile("[\ud800-\udfff]")
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what reading bad JSON raises
-_sha = hashlib.sha256
+_LEAF, _NODE = hashlib.sha256(b"\0"), hashlib.sha256(b"\1")  # a copy is made in half the time of a new one
 Head = tuple[str, int, bytes]
 
 
@@ -73,18 +74,27 @@ class Untrusted(Fault):
 # The tree: RFC 6962, section 2.1, and RFC 9162, sections 2.1.3.2 and 2.1.4.2.
 
 
+def hash_each(begun: hashlib._Hash, texts: Iterable[bytes]) -> list[bytes]:
+    found = []
+    for text in texts:
+        hashed = begun.copy()
+        hashed.update(text)
+        found.append(hashed.digest())
+    return found
+
+
 def leaf_hash(entry: bytes) -> bytes:
-    return _sha(b"\0" + entry).digest()
+    return hash_each(_LEAF, [entry])[0]
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    return _sha(b"\1" + left + right).digest()
+    return hash_each(_NODE, [left + right])[0]
 
 
 def perfect(row: list[bytes]) -> bytes:
     """The root over 2^k hashes."""
     while len(row) > 1:
-        row = [_sha(b"\1" + left + right).digest() for left, right in zip(row[::2], row[1::2])]
+        row = hash_each(_NODE, map(add, row[::2], row[1::2]))
     return row[0]
 
 
@@ -98,7 +108,7 @@ def joined(peaks: list[bytes]) -> bytes:
 
 def fold_lines(lines: bytes) -> tuple[bytes, bytes | None]:
     """(leaves, root) of a full share, or (leaves, None) of the last one; runs in any process, so it takes one text."""
-    leaves = [_sha(b"\0" + line).digest() for line in lines.split(b"\n")]
+    leaves = hash_each(_LEAF, lines.split(b"\n"))
     return b"".join(leaves), perfect(leaves) if len(leaves) == SHARE else None
 
 
@@ -194,7 +204,7 @@ def hash_of(text: object, what: str) -> bytes:
 
 
 def key_id(name: str, public: bytes) -> bytes:
-    return _sha(name.encode() + b"\n\x01" + public).digest()[:4]
+    return hashlib.sha256(name.encode() + b"\n\x01" + public).digest()[:4]
 
 
 class Trust:
@@ -229,7 +239,7 @@ class Trust:
         """Take those keys of the bundle whose fingerprint the user gave."""
         for line in lines.splitlines():
             public = decoded(line.split("+", 2)[-1])[1:]
-            if len(public) == 32 and _sha(public).hexdigest() in self.fingerprints:
+            if len(public) == 32 and hashlib.sha256(public).hexdigest() in self.fingerprints:
                 self.publics.add(public)
 
     def keys_for(self, name: str) -> dict[bytes, bytes]:

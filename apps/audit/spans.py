@@ -1,34 +1,32 @@
-"""A log as PostgreSQL hands it over for a walk: 2048 places a time, what was sealed there and the bytes of the entries.
+"""A log as PostgreSQL hands it over for a walk: 256 places a time, what was sealed there and the bytes of the entries.
 
-The bytes come joined by newlines (canonical JSON has none) and by the zero byte that each leaf is hashed with; beside
-them come the ids of the entries for which PostgreSQL cannot tell that the displayed columns say what the bytes say. The
-entries are read in the order of their ids, by an index and without a join: nearly always that is the order of the log,
-and where it is not they are put in order here.
+The bytes come joined by newlines (canonical JSON has none); beside them come the ids of the entries for which
+PostgreSQL cannot tell that the displayed columns say what the bytes say. The entries are read in the order of their
+ids, by an index: nearly always that is the order of the log, and where it is not they are put in order here. A span is
+small so that it stays in the processor's cache, and one query brings many, since planning it takes as long as one does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import psycopg
 from django.db import DataError, connection, transaction
 
-SPAN = 2048  # places; a multiple of a tile
+SPAN = 256  # places: a tile, or a divisor of one
 HASH, ID = 32, 16  # bytes
-SETTINGS = "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '64MB'; SET LOCAL TimeZone = 'UTC'"
-PLACES = """
-    SELECT count(*), count(DISTINCT seq), string_agg(leaf, '' ORDER BY seq), string_agg(chain, '' ORDER BY seq),
-           string_agg(uuid_send(entry_id), '' ORDER BY seq)
-    FROM audit_seal WHERE tenant_id = %s AND seq >= %s AND seq < %s"""
+SETTINGS = """SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_memoize = off; SET LOCAL work_mem = '64MB';
+    SET LOCAL TimeZone = 'UTC'"""
 # The columns against the bytes of an entry of today's form, as bytes, since text would be counted by its characters: what
 # stands before `facts`; what follows upon the entry's own id, where no fact can stand any more; and the end. Another form,
 # and that of an act in somebody's place or on a visit, is compared in Python. A name with a quote could end the text
 # where it likes; to_char writes a year before Christ as one after.
 BEGIN = """textsend('{"action":"' || action || '","actor":{"id":' || coalesce('"' || actor_id || '"', 'null') || ',"type":"'
       || actor_type || '"},')"""
-MIDDLE = """textsend('},"id":"' || id || '","impersonator":null,"log":"' || tenant_id || '","outcome":"' || outcome || '"')"""
+MIDDLE = """textsend('},"id":"' || id || ('","impersonator":null,"log":"' || %(log)s::text || '","outcome":"') || outcome || '"')"""
 SHORTEST = 122  # bytes of MIDDLE with an empty outcome
 LABEL = r"""CASE WHEN strpos(target_label, '"') = 0 AND strpos(target_label, '\') = 0 THEN '"' || target_label || '"'
       ELSE to_json(target_label)::text END"""
@@ -42,14 +40,19 @@ DISPLAYED = f"""
 # An entry whose body was pruned displays nothing but when it was.
 BLANK = """(action = '' AND actor_type = '' AND actor_id IS NULL AND target_type = '' AND target_id IS NULL
     AND target_label = '' AND outcome = '' AND request_id = '')"""
-ENTRIES = f"""
-    SELECT string_agg(uuid_send(id), ''), string_agg(body, '\\x0a00'),
-           array_agg(id) FILTER (WHERE (CASE WHEN octet_length(body) = 0 THEN {BLANK} ELSE {DISPLAYED} END) IS NOT TRUE)
-    FROM (
-      SELECT *, position({MIDDLE} IN body) AS place FROM audit_entry
-      WHERE tenant_id = %s AND id = ANY(ARRAY(SELECT entry_id FROM audit_seal WHERE tenant_id = %s AND seq >= %s AND seq < %s))
-      ORDER BY id OFFSET 0
-    ) AS entries"""
+SPANS = f"""
+    SELECT low, places.*, entries.* FROM generate_series(%(start)s::bigint, %(end)s::bigint - 1, %(span)s::bigint) AS low
+    CROSS JOIN LATERAL (
+      SELECT count(*), count(DISTINCT seq), string_agg(leaf, '' ORDER BY seq), string_agg(chain, '' ORDER BY seq),
+             string_agg(uuid_send(entry_id), '' ORDER BY seq), array_agg(entry_id) AS ids
+      FROM audit_seal WHERE tenant_id = %(tenant)s AND seq >= low AND seq < least(low + %(span)s, %(end)s)) AS places
+    CROSS JOIN LATERAL (
+      SELECT string_agg(uuid_send(id), ''), string_agg(body, '\\x0a'),
+             array_agg(id) FILTER (WHERE (CASE WHEN octet_length(body) = 0 THEN {BLANK} ELSE {DISPLAYED} END) IS NOT TRUE)
+      FROM (
+        SELECT *, position({MIDDLE} IN body) AS place FROM audit_entry
+        WHERE tenant_id = %(tenant)s AND id = ANY(places.ids) ORDER BY id OFFSET 0) AS found) AS entries
+    ORDER BY low"""
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,8 @@ class Span:
         return self.leaves[HASH * at : HASH * at + HASH]
 
     def in_order(self) -> list[bytes]:
-        """The bytes of each place, after a zero byte each; none at all where an entry is missing or has a newline."""
-        bodies = (b"\x00" + self.bodies).split(b"\n")
+        """The bytes of each place; none at all where an entry is missing or has a newline."""
+        bodies = self.bodies.split(b"\n")
         if len(bodies) * ID != len(self.found):
             return []
         if self.found == self.sealed:
@@ -88,22 +91,20 @@ def _ids(joined: bytes) -> list[bytes]:
     return [joined[at : at + ID] for at in range(0, len(joined), ID)]
 
 
-def spans(tenant: UUID, low: int, high: int) -> list[Span]:
-    """The places [low, high) of the tenant in force."""
-    bounds = [(at, min(at + SPAN, high)) for at in range(low, high, SPAN)]
+def spans(tenant: UUID, start: int, end: int) -> list[Span]:
+    """The places [start, end) of the tenant in force."""
+    asked = {"tenant": tenant, "log": str(tenant), "start": start, "end": end, "span": SPAN}
     try:
         with transaction.atomic(), connection.cursor() as bound:
             bound.execute(SETTINGS)
-            raw = psycopg.Cursor(connection.connection)
-            return [_span(raw, tenant, *ends) for ends in bounds]
+            rows = psycopg.Cursor(connection.connection).execute(SPANS, asked, binary=True).fetchall()
     except (DataError, psycopg.DataError):
-        return [Span(*ends) for ends in bounds]
+        return [Span(low, min(low + SPAN, end)) for low in range(start, end, SPAN)]
+    return [_span(min(low + SPAN, end), low, *row) for low, *row in rows]
 
 
-def _span(raw: psycopg.Cursor[tuple[object, ...]], tenant: UUID, low: int, high: int) -> Span:
-    count, places, *sealed = raw.execute(PLACES, [tenant, low, high], binary=True).fetchone() or (0, 0)
-    if not count == places == high - low:
-        return Span(low, high)
-    found, bodies, others = raw.execute(ENTRIES, [tenant, tenant, low, high], binary=True).fetchone() or (None,) * 3
-    leaves, chain, ids = map(bytes, sealed)  # type: ignore[arg-type]
-    return Span(low, high, leaves, chain, ids, found or b"", bodies or b"", others or ())  # type: ignore[arg-type]
+def _span(end: int, start: int, count: int, places: int, *parts: Any) -> Span:
+    if not count == places == end - start:
+        return Span(start, end)
+    leaves, chain, sealed, _ids, found, bodies, others = parts
+    return Span(start, end, leaves, chain, sealed, found or b"", bodies or b"", others or ())

@@ -158,6 +158,12 @@ def test_whole_subtrees_can_be_appended_at_once():
         state.append_perfect(4, leaves[0])
 
 
+@pytest.mark.parametrize("size", [0, 3, 6, 7])
+def test_a_perfect_subtree_of_another_size_is_refused(size):
+    with pytest.raises(ValueError):
+        tree.perfect_hash([tree.EMPTY] * size)
+
+
 def test_a_proof_costs_a_logarithm_of_reads():
     asked: list[tree.Node] = []
 
