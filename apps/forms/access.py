@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connections, router
+from django.http import Http404
+from django.shortcuts import get_object_or_404
 
 from apps.accounts.models import Member
 from apps.tenants.backend import asking
 from apps.tenants.refusals import Forbidden
 
-from .models import Form, Grant, GrantRole, held_by
+from .models import ROLES_ON, WORKING, Form, FormQuerySet, Grant, GrantRole, held_by
 from .rules.filling import open_to
 
 CAPABILITIES: dict[GrantRole, frozenset[str]] = {
@@ -20,7 +23,6 @@ CAPABILITIES: dict[GrantRole, frozenset[str]] = {
     GrantRole.REVIEWER: frozenset({"review"}),
     GrantRole.FILLER: frozenset(),
 }
-ROLES = "orkestra_roles_on"
 
 
 def capabilities(form: Form, member: Member) -> frozenset[str]:
@@ -30,7 +32,9 @@ def capabilities(form: Form, member: Member) -> frozenset[str]:
 
 def roles_on(form: Form, member: Member) -> set[str]:
     """The roles that `Grant.objects.matching` finds, by its text kept as a function that the database plans only once."""
-    found = asking.ask(connections[router.db_for_read(Grant)], ROLES, member.tenant_id, form.pk, member.pk, member.role)
+    found = asking.ask(
+        connections[router.db_for_read(Grant)], ROLES_ON, member.tenant_id, form.pk, member.pk, member.role
+    )
     return set(found.strip("{}").split(",")) - {""}
 
 
@@ -44,6 +48,46 @@ def capabilities_by(roles: Set[str], form: Form, member: Member) -> frozenset[st
     if form.live_version_id is not None and form.filling in open_to(held, named=named):
         found |= {"fill"}
     return found
+
+
+@dataclass(frozen=True)
+class Look:
+    """A form as a member sees it, and what they may do there: manage, edit, review, fill.
+
+    For what is shown. An act asks `demand` again, inside its transaction.
+    """
+
+    form: Form
+    member: Member
+    may: frozenset[str]
+
+    @property
+    def has_trail(self) -> bool:
+        """Whether the member may read every act about the form."""
+        return "audit.read" in held_by(self.member) or "manage" in self.may
+
+    def demand(self, capability: str) -> None:
+        """Raise Forbidden unless the member has the capability."""
+        if capability not in self.may:
+            raise Forbidden()
+
+    def demand_trail(self) -> None:
+        """Raise Forbidden unless the member may read every act about the form."""
+        if not self.has_trail:
+            raise Forbidden()
+
+
+def look(member: Member, rows: FormQuerySet, **which: Any) -> Look:
+    """The one of these forms and what the member may do there, by one statement. Raises Http404 for what is not visible.
+
+    Visible is what `FormQuerySet.visible_to` lists.
+    """
+    form = get_object_or_404(rows.with_roles_of(member), **which)
+    roles = set(form.roles_held)
+    may = capabilities_by(roles, form, member)
+    if "fill" not in may and not roles & set(WORKING):
+        raise Http404
+    return Look(form, member, may)
 
 
 def may_fill(form: Form, member: Member) -> bool:
@@ -71,13 +115,7 @@ def explained(form: Form, member: Member) -> Explained:
 
 def may_read_trail(form: Form, member: Member) -> bool:
     """Whether the member may read every act about a form: who manages it, and who may read the whole log."""
-    return "audit.read" in held_by(member) or "manage" in capabilities(form, member)
-
-
-def demand_trail(form: Form, member: Member) -> None:
-    """Raise Forbidden unless the member may read every act about the form."""
-    if not may_read_trail(form, member):
-        raise Forbidden()
+    return Look(form, member, capabilities(form, member)).has_trail
 
 
 def demand(form: Form, member: Member, capability: str) -> None:

@@ -26,7 +26,7 @@ from apps.tenants.context import require
 from apps.tenants.ids import id_in
 
 from . import actions
-from .access import demand, demand_trail, explained
+from .access import Look, explained, look
 from .actions.deleting import delete_form, discard_draft
 from .actions.submissions import submit_new
 from .models import Attachment, Form, Grant, Submission
@@ -65,7 +65,17 @@ class FormViewSet(TenantViewSet[Form]):
     def rows(self) -> Any:
         """Without the live version's own JSON: a list shows its number, and a process reads its questions once."""
         rows = Form.objects.visible_to(self.request.member).defer("live_version__schema", "live_version__ui")
-        return rows.select_related("live_version" if self.action == "list" else "live_version__path_version")
+        return rows.select_related("live_version")
+
+    def look(self) -> Look:
+        """The form of the address, and what I may do there."""
+        rows = Form.objects.defer("live_version__schema", "live_version__ui").select_related(
+            "live_version__path_version"
+        )
+        return look(self.request.member, rows, pk=id_in(self.kwargs["pk"]))
+
+    def get_object(self) -> Form:
+        return self.look().form
 
     @extend_schema(request=FormInputSerializer, responses={201: FormSerializer})
     def create(self, request: Request) -> Response:
@@ -104,33 +114,33 @@ class FormViewSet(TenantViewSet[Form]):
     @action(detail=True, methods=["get", "post"])
     def access(self, request: Request, pk: str) -> Response:
         """Who holds which role on the form; POST grants one."""
-        form = self.get_object()
-        demand(form, self.request.member, "manage")
+        seen = self.look()
+        seen.demand("manage")
         if request.method == "GET":
-            return self._page(form.grants.all(), GrantSerializer)
-        made = actions.grant_access(form, by=self.request.member, **GrantInputSerializer.checked(request))
+            return self._page(seen.form.grants.all(), GrantSerializer)
+        made = actions.grant_access(seen.form, by=self.request.member, **GrantInputSerializer.checked(request))
         return Response(GrantSerializer(made).data, status=201)
 
     @extend_schema(responses={204: None})
     @action(detail=True, methods=["delete"], url_path=rf"access/(?P<grant>{UUID_PATTERN})")
     def revoke(self, request: Request, pk: str, grant: str) -> Response:
         """Take a grant back."""
-        form = self.get_object()
-        demand(form, self.request.member, "manage")
-        actions.revoke_access(get_object_or_404(Grant, form=form, pk=grant), by=self.request.member)
+        seen = self.look()
+        seen.demand("manage")
+        actions.revoke_access(get_object_or_404(Grant, form=seen.form, pk=grant), by=self.request.member)
         return Response(status=204)
 
     @extend_schema(parameters=[OpenApiParameter("member", UUID, required=True)], responses=ExplainedSerializer)
     @action(detail=True, methods=["get"], url_path="access/explain")
     def explain(self, request: Request, pk: str) -> Response:
         """Why a member may do what they may do here: the grants that match them, within the ceiling of their role."""
-        form = self.get_object()
-        demand(form, self.request.member, "manage")
+        seen = self.look()
+        seen.demand("manage")
         require("members.read")
         member = get_object_or_404(
             Member.objects.select_related("user", "tenant"), pk=id_in(self.request.query_params.get("member", ""))
         )
-        return Response(ExplainedSerializer(explained(form, member)).data)
+        return Response(ExplainedSerializer(explained(seen.form, member)).data)
 
     @extend_schema(responses=UnownedSerializer(many=True))
     @action(detail=False, methods=["get"])
@@ -149,10 +159,10 @@ class FormViewSet(TenantViewSet[Form]):
     @action(detail=True, methods=["get"])
     def audit(self, request: Request, pk: str) -> Response:
         """What was done to this form, newest first."""
-        form = self.get_object()
-        demand_trail(form, self.request.member)
-        answer = self._page(Entry.objects.about(form), EntrySerializer, NewestFirst())
-        viewed({"target": form.pk}, door="trail")
+        seen = self.look()
+        seen.demand_trail()
+        answer = self._page(Entry.objects.about(seen.form), EntrySerializer, NewestFirst())
+        viewed({"target": seen.form.pk}, door="trail")
         return answer
 
     @extend_schema(methods=["get"], responses=SubmissionSerializer(many=True))

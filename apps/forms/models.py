@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, TextField, Value
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy as _
 
@@ -35,6 +35,7 @@ class PrincipalType(models.TextChoices):
     TEAM = "TEAM", _("team")
 
 
+ROLES_ON = "orkestra_roles_on"
 # A sub-select, or the planner would ask the function once more to guess how many there are.
 FORMS_HELD = "(SELECT orkestra_forms_held(%s, %s, %s, %s))::uuid[]"
 WORKING = (GrantRole.OWNER, GrantRole.EDITOR, GrantRole.REVIEWER)
@@ -52,6 +53,11 @@ class FormQuerySet(TenantQuerySet["Form"]):
     def granted_to(self, member: Member, *roles: GrantRole) -> Self:
         """Forms on which the member holds one of these roles."""
         return self.filter(held_as(member, *roles))
+
+    def with_roles_of(self, member: Member) -> Self:
+        """Each form with `roles_held`: the roles that grants give the member there. For one form; a list asks `held_as`."""
+        asked = (Value(current_tenant()), F("pk"), Value(member.pk), Value(member.role))
+        return self.annotate(roles_held=Func(*asked, function=ROLES_ON, output_field=TextField()))
 
     def listed(self) -> Self:
         """What a list shows of each form, and the number of its live version; drafts and versions are left unread."""
@@ -92,6 +98,7 @@ class Form(TenantModel):
 
     audit_type: ClassVar[str] = "form"
     extra_policies: ClassVar[tuple[str, ...]] = ("public_form",)
+    roles_held: list[str]  # where `with_roles_of` asked for them
 
     title = models.CharField(_("title"), max_length=200)
     slug = models.SlugField(_("address"), max_length=63)

@@ -7,7 +7,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,7 @@ from redis.connection import AbstractConnection
 
 from apps.accounts.gateway import identify
 from apps.accounts.models import Member
-from apps.forms.access import capabilities
+from apps.forms.access import capabilities, look
 from apps.forms.models import WORKING, Form
 from apps.tenants.context import tenant_context
 
@@ -43,7 +43,11 @@ def main(token: str, port: str) -> dict[str, Any]:
         bare = connections["default"].connection
         # What no check can be quicker than as long as it asks the database at all.
         found["bare_round_trip"] = timed(lambda: bare.execute("SELECT 1").fetchone())
-        found["check"] = timed(lambda: capabilities(form, member)) | in_database(lambda: capabilities(form, member))
+        asked = partial(capabilities, form, member)
+        found["check"] = timed(asked) | in_database(asked)
+        # A page of one form asks by the statement that reads the form.
+        read = partial(Form.objects.get, pk=form.pk)
+        found["read"], found["look"] = beside(read, partial(look, member, Form.objects.all(), pk=form.pk))
         for name, rows in (
             # Each from the call to 50 rows as the page of forms shows them, the building of the query included …
             ("list_granted", lambda: Form.objects.granted_to(member, *WORKING).listed()),
@@ -74,14 +78,23 @@ def answered(client: Client, token: str, port: str) -> int:
 
 def timed(act: Callable[[], object], rounds: int = ROUNDS) -> dict[str, float]:
     """Wall time, and the time that this process itself worked, which a busy machine does not stretch."""
-    for _ in range(WARM_UP):
+    return beside(act, rounds=rounds)[0]
+
+
+def beside(*acts: Callable[[], object], rounds: int = ROUNDS) -> list[dict[str, float]]:
+    """The same of several acts in turn, so that a busy minute is busy for all of them."""
+    for act in acts * WARM_UP:
         act()
-    times, worked = [], []
+    times: list[list[tuple[float, float]]] = [[] for _ in acts]
     for _ in range(rounds):
-        started, working = time.perf_counter(), time.thread_time()
-        act()
-        times.append((time.perf_counter() - started) * 1000)
-        worked.append((time.thread_time() - working) * 1000)
+        for place, act in enumerate(acts):
+            started, working = time.perf_counter(), time.thread_time()
+            act()
+            times[place].append(((time.perf_counter() - started) * 1000, (time.thread_time() - working) * 1000))
+    return [_figures(*zip(*measured, strict=True)) for measured in times]
+
+
+def _figures(times: Sequence[float], worked: Sequence[float]) -> dict[str, float]:
     cuts = statistics.quantiles(times, n=100)
     return {
         "p50_ms": round(cuts[49], 3),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.http import Http404
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from apps.accounts.models import Member, Team, TeamMember
 from apps.accounts.rules import Role
-from apps.forms.access import capabilities, explained
+from apps.forms.access import capabilities, explained, look
 from apps.forms.actions import unowned
 from apps.forms.models import Form, Grant, GrantRole, PrincipalType
 from tests.cast import acting_as
@@ -116,6 +117,7 @@ def test_lists_looks_and_rights_are_what_the_rules_say(api, acme, world):
                 expected = sees(world, number, index, is_published)
                 assert (form.pk in listed) is expected
                 assert Form.objects.visible_to(member).filter(pk=form.pk).exists() is expected
+                assert looked_up(member, form) == (may(world, number, index, is_published) if expected else None)
                 assert capabilities(form, member) == may(world, number, index, is_published)
                 why = explained(form, member)
                 assert {grant.role for grant in why.grants} == held(world, number, index)
@@ -124,6 +126,14 @@ def test_lists_looks_and_rights_are_what_the_rules_say(api, acme, world):
         assert {form.pk for form in forms} & without == {
             form.pk for index, form in enumerate(forms) if not is_owned(world, index)
         }
+
+
+def looked_up(member, form):
+    """What a page of one form lets them do there, or None where there is no such page for them."""
+    try:
+        return look(member, Form.objects.all(), pk=form.pk).may
+    except Http404:
+        return None
 
 
 _stages: dict[str, tuple[list[Member], list[Team], list[Form], set[object]]] = {}

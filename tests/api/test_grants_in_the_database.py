@@ -11,9 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.models import Member
-from apps.forms.access import ROLES
 from apps.forms.actions import create_form
-from apps.forms.models import WORKING, Form, Grant, held_as
+from apps.forms.models import ROLES_ON, WORKING, Form, Grant, held_as
 from apps.tenants import clock
 from apps.tenants.backend.asking import ask
 from apps.tenants.context import MissingContext
@@ -62,7 +61,7 @@ def test_the_databases_copy_answers_only_within_the_bound_tenant(api, acme, glob
     asked = [acme.id, form.pk, acme.owner.pk, acme.owner.role]
     for member, roles in ((acme.owner, "{OWNER}"), (globex.owner, "{}")):
         with acting_as(member):
-            assert ask(connection, ROLES, *asked) == roles
+            assert ask(connection, ROLES_ON, *asked) == roles
             held = Form.objects.granted_to(acme.owner, *WORKING)
             assert {one.pk for one in held} == ({form.pk} if roles == "{OWNER}" else set())
             with connection.cursor() as cursor:

@@ -15,7 +15,7 @@ from apps.tenants.pages import PageRequest, page, refusal_on, turl
 from apps.tenants.refusals import Refused
 
 from .. import actions
-from ..access import Explained, demand, explained
+from ..access import Explained, explained, look
 from ..inputs import FillingInput, GrantInput
 from ..models import Form, Grant
 from ..public import address_of
@@ -71,9 +71,9 @@ def public_url(form: Form) -> str:
 
 
 def _managed(request: PageRequest, slug: str) -> Form:
-    found = get_object_or_404(Form.objects.visible_to(request.member), slug=slug)
-    demand(found, request.member, "manage")
-    return found
+    seen = look(request.member, Form.objects.all(), slug=slug)
+    seen.demand("manage")
+    return seen.form
 
 
 def _each(form: Form, people: Any) -> list[Explained]:

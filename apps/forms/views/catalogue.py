@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Q
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import Member, Team
@@ -20,7 +20,7 @@ from apps.tenants.refusals import Invalid, Refused, flatten
 from apps.tenants.windows import window
 
 from .. import actions
-from ..access import capabilities, demand, may_read_trail
+from ..access import Look, look
 from ..inputs import FormInput
 from ..models import Form, Submission
 from .access import public_url
@@ -57,8 +57,8 @@ def forms(request: PageRequest, tenant: str) -> HttpResponse:
 
 def form(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
     """What a form is for, its path and its versions; POST publishes its draft."""
-    found = _visible(request, slug)
-    may = capabilities(found, request.member)
+    seen = _look(request, slug)
+    found = seen.form
     fault: Any = None
     if request.method == "POST":
         try:
@@ -68,8 +68,8 @@ def form(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
             fault = refused
     context = {
         "form": found,
-        "may": may,
-        "has_trail": may_read_trail(found, request.member),
+        "may": seen.may,
+        "has_trail": seen.has_trail,
         "public_url": public_url(found),
         "fault": fault,
         "faults": list(flatten(fault.errors)) if isinstance(fault, Invalid) else [],
@@ -114,8 +114,9 @@ def new(request: PageRequest, tenant: str) -> HttpResponse:
 
 def edit(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
     """The draft of a form; published versions stay as they are."""
-    found = _visible(request, slug)
-    demand(found, request.member, "edit")
+    seen = _look(request, slug)
+    seen.demand("edit")
+    found = seen.form
     start = {
         "title": found.title,
         "slug": found.slug,
@@ -135,9 +136,9 @@ def edit(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
     return page(request, "forms/edit.html", {"input": asked, "form": found}, status=422 if asked.errors else 200)
 
 
-def _visible(request: PageRequest, slug: str) -> Form:
-    rows = Form.objects.visible_to(request.member).select_related("live_version__path_version", "created_by__user")
-    return get_object_or_404(rows, slug=slug)
+def _look(request: PageRequest, slug: str) -> Look:
+    rows = Form.objects.select_related("live_version__path_version", "created_by__user")
+    return look(request.member, rows, slug=slug)
 
 
 def _cleaned(asked: FormInput) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from apps.tenants.pages import PageRequest, page, turl
 from apps.tenants.refusals import Conflict, Refused
 from apps.tenants.slots import slots
 
+from ..access import look
 from ..actions import exports
 from ..actions.deleting import delete_form, discard_draft
 from ..models import Export, ExportState, Form, Submission
@@ -65,7 +66,7 @@ def download(request: PageRequest, tenant: str, pk: UUID) -> FileResponse:
 
 def delete(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
     """Delete a form that was never published, once its address is typed."""
-    found = get_object_or_404(Form.objects.visible_to(request.member), slug=slug)
+    found = look(request.member, Form.objects.all(), slug=slug).form
     fault = ""
     if request.method == "POST":
         try:

@@ -16,7 +16,7 @@ from apps.audit.viewing import viewed
 from apps.tenants.context import current_tenant
 from apps.tenants.pages import PageRequest, page, turl
 
-from ..access import demand_trail, may_read_trail
+from ..access import look, may_read_trail
 from ..models import Form, Submission
 
 PAGE_SIZE = 50
@@ -29,8 +29,9 @@ ITS_WAY = (
 
 def form_trail(request: PageRequest, tenant: str, slug: str) -> HttpResponse:
     """What was done to a form, for those who manage it and those who may read the whole log."""
-    found = get_object_or_404(Form.objects.visible_to(request.member), slug=slug)
-    demand_trail(found, request.member)
+    seen = look(request.member, Form.objects.all(), slug=slug)
+    seen.demand_trail()
+    found = seen.form
     context = {"title": found.title, "back": turl(request, "forms:form", slug=slug), "kind": "form"}
     return _trail(request, Entry.objects.about(found), found.pk, context)
 
