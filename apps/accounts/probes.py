@@ -11,8 +11,6 @@ from django.conf import settings
 from django.contrib.auth.hashers import identify_hasher, is_password_usable
 from django.db.models import Count, F, Q
 from django.utils.translation import gettext as _
-from fido2.server import Fido2Server
-from fido2.webauthn import PublicKeyCredentialRpEntity, UserVerificationRequirement
 
 from apps.tenants import clock
 from apps.tenants.context import NOBODY, current, tenant_context
@@ -91,6 +89,9 @@ def second_factor() -> Finding:
 
 def passkeys() -> Finding:
     """Begin a sign-in by passkey as our page would, and see that a made-up answer to it is refused; read what is stored."""
+    from fido2.server import Fido2Server
+    from fido2.webauthn import PublicKeyCredentialRpEntity, UserVerificationRequirement
+
     host = settings.PUBLIC_URL.split("://", 1)[-1].split("/", 1)[0].rsplit(":", 1)[0]
     server = Fido2Server(PublicKeyCredentialRpEntity(id=host, name="Orkestra"))
     options, state = server.authenticate_begin(user_verification=UserVerificationRequirement.PREFERRED)

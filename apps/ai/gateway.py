@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import httpx2
 import structlog
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -153,6 +152,7 @@ def _amount(source: UsageSource, tokens: rules.Tokens, held: int, provider: Prov
 
 def _attempt(call: Call, provider: Provider) -> _Result:
     """One request, without a retry. What may have been worked on before it broke counts as used."""
+    import httpx2
     import openai  # here, since loading it takes longer than all of Django, and most processes never ask a model
 
     transport = httpx2.Client(

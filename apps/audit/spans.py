@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -41,18 +42,19 @@ DISPLAYED = f"""
 BLANK = """(action = '' AND actor_type = '' AND actor_id IS NULL AND target_type = '' AND target_id IS NULL
     AND target_label = '' AND outcome = '' AND request_id = '')"""
 SPANS = f"""
-    SELECT low, places.*, entries.* FROM generate_series(%(start)s::bigint, %(end)s::bigint - 1, %(span)s::bigint) AS low
+    SELECT low, count, places, leaves, chain, sealed, found, bodies, others
+    FROM generate_series(%(start)s::bigint, %(end)s::bigint - 1, %(span)s::bigint) AS low
     CROSS JOIN LATERAL (
-      SELECT count(*), count(DISTINCT seq), string_agg(leaf, '' ORDER BY seq), string_agg(chain, '' ORDER BY seq),
-             string_agg(uuid_send(entry_id), '' ORDER BY seq), array_agg(entry_id) AS ids
-      FROM audit_seal WHERE tenant_id = %(tenant)s AND seq >= low AND seq < least(low + %(span)s, %(end)s)) AS places
+      SELECT count(*), count(DISTINCT seq) AS places, string_agg(leaf, '' ORDER BY seq) AS leaves,
+             string_agg(chain, '' ORDER BY seq) AS chain, string_agg(uuid_send(entry_id), '' ORDER BY seq) AS sealed,
+             array_agg(entry_id) AS ids
+      FROM audit_seal WHERE tenant_id = %(tenant)s AND seq >= low AND seq < least(low + %(span)s, %(end)s)) AS seals
     CROSS JOIN LATERAL (
-      SELECT string_agg(uuid_send(id), ''), string_agg(body, '\\x0a'),
-             array_agg(id) FILTER (WHERE (CASE WHEN octet_length(body) = 0 THEN {BLANK} ELSE {DISPLAYED} END) IS NOT TRUE)
+      SELECT string_agg(uuid_send(id), '') AS found, string_agg(body, '\\x0a') AS bodies,
+             array_agg(id) FILTER (WHERE (CASE WHEN octet_length(body) = 0 THEN {BLANK} ELSE {DISPLAYED} END) IS NOT TRUE) AS others
       FROM (
         SELECT *, position({MIDDLE} IN body) AS place FROM audit_entry
-        WHERE tenant_id = %(tenant)s AND id = ANY(places.ids) ORDER BY id OFFSET 0) AS found) AS entries
-    ORDER BY low"""
+        WHERE tenant_id = %(tenant)s AND id = ANY(ids) ORDER BY id OFFSET 0) AS them) AS entries"""
 
 
 @dataclass(frozen=True)
@@ -100,11 +102,11 @@ def spans(tenant: UUID, start: int, end: int) -> list[Span]:
             rows = psycopg.Cursor(connection.connection).execute(SPANS, asked, binary=True).fetchall()
     except (DataError, psycopg.DataError):
         return [Span(low, min(low + SPAN, end)) for low in range(start, end, SPAN)]
-    return [_span(min(low + SPAN, end), low, *row) for low, *row in rows]
+    return [_span(min(low + SPAN, end), low, *row) for low, *row in sorted(rows, key=itemgetter(0))]
 
 
 def _span(end: int, start: int, count: int, places: int, *parts: Any) -> Span:
     if not count == places == end - start:
         return Span(start, end)
-    leaves, chain, sealed, _ids, found, bodies, others = parts
+    leaves, chain, sealed, found, bodies, others = parts
     return Span(start, end, leaves, chain, sealed, found or b"", bodies or b"", others or ())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import httpx
 from django.conf import settings
 from django.db import connection
 from django.utils.timesince import timesince
@@ -46,6 +45,8 @@ def observability() -> Finding:
         return Finding(False, _("The app's role has other rights on security events than to add them."))
     if not settings.METRICS_PORT:
         return Finding(None, _("Security events can only be added. Metrics are switched off here."))
+    import httpx
+
     headers = {"Authorization": f"Bearer {settings.METRICS_TOKEN}"} if settings.METRICS_TOKEN else {}
     try:
         answer = httpx.get(

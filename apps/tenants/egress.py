@@ -15,25 +15,25 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpcore
-import httpx
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from .addresses import host_is_plain, is_loopback, is_public
 from .refusals import Refused
 
+if TYPE_CHECKING:  # httpx and what is below it are loaded by the first call: most processes make none
+    import httpx
+
 LONGEST_URL = 2000
 HIGHEST_PORT = 65_535
 CONNECT_SECONDS, READ_SECONDS, TOTAL_SECONDS = 5.0, 10.0, 15.0
 MOST_BYTES = 64 * 1024
-OURS = frozenset({"host", "connection", "accept-encoding", "content-length", "transfer-encoding"})
 Resolver = Callable[[str, int], list[str]]
 
 
@@ -92,6 +92,8 @@ def system_resolver(host: str, port: int) -> list[str]:
 @cache
 def public_trust() -> ssl.SSLContext:
     """The public certificate authorities, as httpx ships them; the environment cannot add to them."""
+    import httpx
+
     return httpx.create_ssl_context(trust_env=False)
 
 
@@ -125,21 +127,14 @@ class Egress:
 
         A body beyond `bounds.most_bytes` is a failure, or cut there where `cut` says so.
         """
+        from .dialing import Exchange
+
         bounds = bounds or Bounds()
         started = time.monotonic()
         target = self._target(url)
-        backend = _Pinned(self.addresses(target, started + bounds.total), started + bounds.total)
-        try:
-            status, answered, body = _exchange(
-                backend, self.trust(), method, target, headers or {}, content, bounds, cut
-            )
-        except httpcore.TimeoutException:
-            raise EgressFailed(Why.TIMEOUT, _("No answer within the time that we wait.")) from None
-        except httpcore.ConnectError as error:
-            raise _connecting(error) from None
-        except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError, OSError, ValueError) as error:
-            detail = _("The connection broke, or what came was no HTTP (%(error)s).") % {"error": type(error).__name__}
-            raise EgressFailed(Why.PROTOCOL, detail) from None
+        checked = self.addresses(target, started + bounds.total)
+        call = Exchange(method, target, headers or {}, content, bounds, cut)
+        status, answered, body = call.answer(checked, self.trust(), started + bounds.total)
         return Answer(status, answered, body, int((time.monotonic() - started) * 1000))
 
     def addresses(self, target: httpx.URL, deadline: float) -> list[str]:
@@ -162,6 +157,8 @@ class Egress:
 
     def _target(self, url: str) -> httpx.URL:
         """The parsed address; check and connection both read this one, so they cannot disagree."""
+        import httpx
+
         try:
             target = httpx.URL(url) if len(url) <= LONGEST_URL else None
         except (httpx.InvalidURL, ValueError, UnicodeError):
@@ -188,6 +185,8 @@ class Egress:
 
 def destination(url: str) -> dict[str, str]:
     """What the log keeps of an address: its host, and the SHA-256 of the whole, since path and query can hold a key."""
+    import httpx
+
     try:
         host = httpx.URL(url).netloc.decode("ascii")
     except (httpx.InvalidURL, ValueError):  # somebody wrote it past `check_url`
@@ -198,98 +197,6 @@ def destination(url: str) -> dict[str, str]:
 def port_of(target: httpx.URL) -> int:
     """The port of an address, written or not."""
     return target.port or (443 if target.scheme == "https" else 80)
-
-
-@dataclass
-class _Stream(httpcore.NetworkStream):
-    """A connection none of whose waits goes past the deadline, however slowly the other side drips."""
-
-    inner: httpcore.NetworkStream
-    deadline: float
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self.inner.read(max_bytes, _left(self.deadline, timeout, httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self.inner.write(buffer, _left(self.deadline, timeout, httpcore.WriteTimeout))
-
-    def close(self) -> None:
-        self.inner.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        left = _left(self.deadline, timeout, httpcore.ConnectTimeout)
-        return _Stream(self.inner.start_tls(ssl_context, server_hostname, left), self.deadline)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self.inner.get_extra_info(info)
-
-
-@dataclass
-class _Pinned(httpcore.NetworkBackend):
-    """Connects to addresses that were checked, in turn; it never looks at a name."""
-
-    checked: list[str]
-    deadline: float
-    network: httpcore.NetworkBackend = field(default_factory=httpcore.SyncBackend)
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        for address in self.checked[:-1]:
-            try:
-                return self._dial(address, port, timeout)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue
-        return self._dial(self.checked[-1], port, timeout)
-
-    def _dial(self, address: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
-        left = _left(self.deadline, timeout, httpcore.ConnectTimeout)
-        return _Stream(self.network.connect_tcp(address, port, left), self.deadline)
-
-
-def _exchange(
-    backend: _Pinned,
-    trust: ssl.SSLContext,
-    method: str,
-    target: httpx.URL,
-    headers: Mapping[str, str],
-    content: bytes,
-    bounds: Bounds,
-    cut: bool,
-) -> tuple[int, dict[str, str], bytes]:
-    sent = [(b"Host", target.netloc), (b"Connection", b"close"), (b"Accept-Encoding", b"identity")]
-    sent += [
-        (name.encode("ascii"), value.encode("utf-8")) for name, value in headers.items() if name.lower() not in OURS
-    ]
-    sent += [(b"Content-Length", str(len(content)).encode())] if content or method != "GET" else []
-    timeouts = {"connect": bounds.connect, "read": bounds.read, "write": bounds.read, "pool": bounds.total}
-    place = httpcore.URL(
-        scheme=target.scheme.encode(), host=target.raw_host, port=port_of(target), target=target.raw_path
-    )
-    with (
-        httpcore.ConnectionPool(ssl_context=trust, network_backend=backend, max_connections=1, retries=0) as pool,
-        pool.stream(method, place, headers=sent, content=content, extensions={"timeout": timeouts}) as response,
-    ):
-        answered = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-        return response.status, answered, _bounded(response.iter_stream(), bounds.most_bytes, cut)
-
-
-def _bounded(chunks: Iterable[bytes], most: int, cut: bool) -> bytes:
-    body = bytearray()
-    for chunk in chunks:
-        body += chunk
-        if len(body) > most:
-            if cut:
-                return bytes(body[:most])
-            raise EgressFailed(Why.TOO_LARGE, _("The answer is larger than %(most)s bytes.") % {"most": most})
-    return bytes(body)
 
 
 def _within(deadline: float, resolve: Callable[[], list[str]]) -> list[str]:
@@ -307,19 +214,6 @@ def _within(deadline: float, resolve: Callable[[], list[str]]) -> list[str]:
         return answers.get(timeout=max(deadline - time.monotonic(), 0.01))
     except queue.Empty:
         raise EgressFailed(Why.TIMEOUT, _("The name of this host was not resolved in time.")) from None
-
-
-def _left(deadline: float, timeout: float | None, late: type[Exception]) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise late()
-    return min(left, timeout) if timeout is not None else left
-
-
-def _connecting(error: Exception) -> EgressFailed:
-    if isinstance(error.__cause__ or error.__context__, ssl.SSLError):
-        return EgressFailed(Why.TLS, _("The certificate of this host does not hold for its name."))
-    return EgressFailed(Why.UNREACHABLE, _("Nothing answers at this address."))
 
 
 _way_out = Egress()

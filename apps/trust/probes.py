@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
 from django.db.models import F, Q
-from django.test import RequestFactory
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from procrastinate.contrib.django import app
@@ -216,20 +216,23 @@ def four_eyes() -> Finding:
 
 def headers() -> Finding:
     """Ask our own page for its headers."""
-    host = settings.PUBLIC_URL.split("://", 1)[-1]
-    request = RequestFactory().get("/healthz/live", headers={"host": host})
-    answer = WSGIHandler().get_response(request)
+    answer = _answer_made_now()
     missing = [name for name in HEADERS if answer.get(name) != HEADERS[name]]
     policy = answer.get("Content-Security-Policy", "")
     holds = not missing and "default-src 'none'" in policy and "unsafe" not in policy
     return Finding(holds, _("An answer made now carries the policy and %(n)s headers.") % {"n": len(HEADERS)})
 
 
+def _answer_made_now() -> HttpResponseBase:
+    from django.test import RequestFactory  # here, since it loads what no other part of a process needs
+
+    host = settings.PUBLIC_URL.split("://", 1)[-1]
+    return WSGIHandler().get_response(RequestFactory().get("/healthz/live", headers={"host": host}))
+
+
 def policy_reports() -> Finding:
     """A page asked for now names an address for reports that was signed for its policy; one made up is refused."""
-    host = settings.PUBLIC_URL.split("://", 1)[-1]
-    answer = WSGIHandler().get_response(RequestFactory().get("/healthz/live", headers={"host": host}))
-    policy = str(answer.get("Content-Security-Policy", ""))
+    policy = str(_answer_made_now().get("Content-Security-Policy", ""))
     address = policy.rpartition("report-uri ")[2].split(";")[0].strip()
     parts = address.removeprefix("/csp/").split("/")
     made_up = [*parts[:3], "0" * 32]
