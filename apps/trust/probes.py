@@ -16,6 +16,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
 from django.db.models import F, Q
 from django.http.response import HttpResponseBase
+from django.test import RequestFactory
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from procrastinate.contrib.django import app
@@ -224,8 +225,6 @@ def headers() -> Finding:
 
 
 def _answer_made_now() -> HttpResponseBase:
-    from django.test import RequestFactory  # here, since it loads what no other part of a process needs
-
     host = settings.PUBLIC_URL.split("://", 1)[-1]
     return WSGIHandler().get_response(RequestFactory().get("/healthz/live", headers={"host": host}))
 

@@ -130,7 +130,7 @@ def test_the_web_refuses_to_start_behind_a_broken_wall(acme):
     assert "forms_form" in done.stdout + done.stderr
 
 
-FOR_FEW = {"cel", "django.test", "dns", "fido2", "genai_prices", "httpcore", "httpx", "httpx2", "openai", "stripe"}
+FOR_FEW = {"cel", "dns", "fido2", "genai_prices", "httpcore", "httpx", "httpx2", "openai", "stripe"}
 
 
 def test_a_process_loads_no_library_that_only_few_need(acme):
