@@ -21,7 +21,7 @@ from apps.tenants.ids import new_id
 from apps.tenants.security_events import Kind, security_event
 
 from . import storage, tree
-from .chain import START, chain_of
+from .chain import START, chains_of
 from .models import Log
 from .words import ways_of, words_of
 
@@ -159,13 +159,10 @@ def head(cursor: Any, tenant: UUID) -> Head:
 
 
 def _write(cursor: Any, tenant: UUID, end: Head, bodies: list[tuple[UUID, bytes]]) -> None:
-    first, leaves, chains = end.size, [], []
-    for _entry, body in bodies:
-        leaf = tree.leaf_hash(body)
-        end.chain = chain_of(end.chain, leaf)
-        end.growing.append(leaf)
-        leaves.append(leaf)
-        chains.append(end.chain)
+    first, leaves = end.size, tree.leaf_hashes(body for _entry, body in bodies)
+    chains = chains_of(end.chain, leaves)
+    end.chain = chains[-1]
+    end.growing.extend(leaves)
     ids, entries = lines(new_id() for _ in bodies), lines(entry for entry, _body in bodies)
     cursor.execute(ADD_SEALS, [tenant, first, b"".join(leaves), b"".join(chains), ids, entries])
     add_nodes(cursor, tenant, Log.ENTRIES, end.growing)
@@ -204,8 +201,7 @@ def _store_missing_nodes(cursor: Any, tenant: UUID, size: int) -> None:
         return
     growing = _entries.growing(kept)
     for low in range(kept, size, BATCH):
-        for leaf in storage.entry_leaves(ALIAS, low, min(low + BATCH, size)):
-            growing.append(leaf)
+        growing.extend(storage.entry_leaves(ALIAS, low, min(low + BATCH, size)))
         add_nodes(cursor, tenant, Log.ENTRIES, growing)
 
 

@@ -35,6 +35,17 @@ class Growing:
         self.state.append(leaf)
         self._carry(0, leaf)
 
+    def extend(self, leaves: Sequence[bytes]) -> None:
+        """Add many leaves, a whole tile at once where one begins: its inner nodes are hashed once, and not twice."""
+        at = 0
+        while at < len(leaves):
+            if self.state.size % TILE == 0 and len(leaves) - at >= TILE:
+                self.append_tile(tree.perfect_hash(leaves[at : at + TILE]))
+                at += TILE
+            else:
+                self.append(leaves[at])
+                at += 1
+
     def append_tile(self, root: bytes) -> None:
         """Add a whole tile by its root; the size must be whole tiles."""
         self.state.append_perfect(TILE_LEVELS, root)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.audit import tree
+from apps.audit.storage import Growing
 
 # The test vectors of Certificate Transparency's own tree (merkletree_test, reproduced in several implementations).
 LEAVES = [
@@ -156,6 +157,17 @@ def test_whole_subtrees_can_be_appended_at_once():
     state.append(leaves[0])
     with pytest.raises(ValueError):
         state.append_perfect(4, leaves[0])
+
+
+@given(st.lists(st.integers(0, 600), max_size=6))
+def test_many_leaves_make_the_tree_that_they_make_one_by_one(counts):
+    many, single = Growing(tree.CompactRange(), {}), Growing(tree.CompactRange(), {})
+    for count in counts:
+        leaves = [tree.leaf_hash(number.to_bytes(2)) for number in range(count)]
+        many.extend(leaves)
+        for leaf in leaves:
+            single.append(leaf)
+        assert (many.state, many.made) == (single.state, single.made)
 
 
 @pytest.mark.parametrize("size", [0, 3, 6, 7])
