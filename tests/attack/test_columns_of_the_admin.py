@@ -60,6 +60,7 @@ def test_no_filter_leads_to_a_secret(door, path):
     assert door.get(f"/admin/{path}").status_code in {400, 404}
 
 
+@pytest.mark.every_tenant
 def test_every_filter_that_a_page_offers_is_answered(door):
     """Three choices of each: a filter by tenant offers as many as there are tenants."""
     links = 0

@@ -140,6 +140,7 @@ def test_hashes_of_the_instance_log_that_are_gone_are_named(undone, acme):
     assert damage_of_the_instance_log().kind in {Kind.TREE_CHANGED, Kind.SIGNED_OTHERWISE}
 
 
+@pytest.mark.every_tenant
 def test_a_number_of_a_new_beginning_that_no_entry_tells_of_is_signed_by_nobody_and_found(undone, acme):
     sign(acme)
     number = 1000  # no test has told of it

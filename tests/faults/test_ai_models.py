@@ -196,6 +196,7 @@ def test_a_hold_lasts_longer_than_any_call():
     assert HOLD_SECONDS > 2 * gateway.TIMEOUT_SECONDS + gateway.CONNECT_SECONDS
 
 
+@pytest.mark.every_tenant
 def test_a_worker_that_dies_in_a_call_leaves_money_held_and_another_does_the_work(acme, model, asked, monkeypatch):
     model.free.clear()
     name = str(connections["default"].settings_dict["NAME"])

@@ -157,6 +157,7 @@ def test_the_worker_tells_those_concerned_and_nobody_else(acme, post, api):
     assert "Too dear." in told()[1].get_payload()
 
 
+@pytest.mark.every_tenant
 def test_a_worker_killed_in_the_middle_of_a_mail_loses_nothing(acme, post):
     message = promise(acme)
     database.work_for(acme.id)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 
+import pytest
 from django.db import connections
 
 from apps.audit.checkpoints import checkpoint, checkpoint_instance
@@ -68,6 +69,7 @@ with as_system(tenant):
 """
 
 
+@pytest.mark.every_tenant
 def test_kill_minus_nine_before_every_statement_leaves_a_whole_log(acme):
     environment = os.environ | database.urls(str(connections["default"].settings_dict["NAME"]))
     done = subprocess.run([sys.executable, "-c", DYING, str(acme.id)], env=environment, capture_output=True, text=True)

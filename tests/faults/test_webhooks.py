@@ -253,6 +253,7 @@ def test_an_address_that_turns_inwards_later_is_not_called(acme, receiver, setti
     assert receiver.calls == []
 
 
+@pytest.mark.every_tenant
 def test_a_worker_killed_between_the_call_and_its_note_loses_nothing(acme, receiver):
     """Of a webhook and of a stream of the audit log, in the same two workers; one that is well waits for none of these."""
     listen(acme, receiver)
@@ -320,6 +321,7 @@ def test_old_deliveries_are_forgotten_and_waiting_ones_kept(acme, receiver):
         assert list(WebhookDelivery.objects.values_list("pk", flat=True)) == [waiting.pk]
 
 
+@pytest.mark.every_tenant
 def test_what_waited_without_a_job_goes_out_once_the_outbox_is_released(acme, receiver):
     from django.core.management import call_command
 
