@@ -17,7 +17,7 @@ from uuid import UUID
 import psycopg
 from django.db import DataError, connection, transaction
 
-SPAN = 256  # places: a tile, or a divisor of one
+SPAN = 256  # places
 HASH, ID = 32, 16  # bytes
 SETTINGS = """SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_memoize = off; SET LOCAL work_mem = '64MB';
     SET LOCAL TimeZone = 'UTC'"""

@@ -65,13 +65,14 @@ def test_what_is_done_to_them_is_found_at_its_own_place(turned, how, kind, back)
     assert (found.kind, found.first_bad) == (kind, len(entries) - back)
 
 
-def test_the_bytes_of_a_missing_entry_behind_those_of_another_are_found(acme):
+@pytest.mark.parametrize("between", ["\\x0a", "\\x0a00"])
+def test_the_bytes_of_a_missing_entry_behind_those_of_another_are_found(acme, between):
     for label in ("One", "Two"):
         write(acme, label)
     one, two = rows(acme)[-2:]
     attack(
-        "UPDATE audit_entry SET body = body || '\\x0a00' || (SELECT body FROM audit_entry WHERE id = %(two)s) WHERE id = %(one)s",
-        "DELETE FROM audit_entry WHERE id = %(two)s", one=one, two=two,
+        "UPDATE audit_entry SET body = body || %(between)s::bytea || (SELECT body FROM audit_entry WHERE id = %(two)s) WHERE id = %(one)s",
+        "DELETE FROM audit_entry WHERE id = %(two)s", one=one, two=two, between=between,
     )  # fmt: skip
     found = verdict(acme)
     assert (found.kind, found.first_bad) == (Kind.ENTRY_CHANGED, len(rows(acme)) - 2)
