@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +33,12 @@ class Exchange:
     bounds: Bounds
     cut: bool
 
-    def answer(self, checked: list[str], trust: ssl.SSLContext, deadline: float) -> tuple[int, dict[str, str], bytes]:
+    def answer(
+        self, checked: list[str], trust: Callable[[], ssl.SSLContext], deadline: float
+    ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of what one of the checked addresses answers. Raises EgressFailed."""
         try:
-            return self._exchange(_Pinned(checked, deadline), trust)
+            return self._exchange(_Pinned(checked, deadline), trust())
         except httpcore.TimeoutException:
             raise EgressFailed(Why.TIMEOUT, _("No answer within the time that we wait.")) from None
         except httpcore.ConnectError as error:

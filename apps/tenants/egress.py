@@ -134,7 +134,7 @@ class Egress:
         target = self._target(url)
         checked = self.addresses(target, started + bounds.total)
         call = Exchange(method, target, headers or {}, content, bounds, cut)
-        status, answered, body = call.answer(checked, self.trust(), started + bounds.total)
+        status, answered, body = call.answer(checked, self.trust, started + bounds.total)
         return Answer(status, answered, body, int((time.monotonic() - started) * 1000))
 
     def addresses(self, target: httpx.URL, deadline: float) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 
 import pytest
@@ -201,3 +202,15 @@ def test_loopback_is_closed_by_default_and_opens_nothing_else():
 def test_an_answer_that_is_no_json_is_a_failure():
     with pytest.raises(EgressFailed):
         Answer(200, {}, b"<html>", 1).json()
+
+
+@pytest.mark.parametrize(
+    "fault", [ssl.SSLError("no certificate"), FileNotFoundError("no such file"), ValueError("empty")]
+)
+def test_authorities_that_cannot_be_read_are_a_failure_of_the_call(fault):
+    def trust() -> ssl.SSLContext:
+        raise fault
+
+    with pytest.raises(EgressFailed) as failed:
+        Egress(resolve=lambda host, port: [PUBLIC], trust=trust, loopback=False).fetch("GET", "https://hooks.example/")
+    assert failed.value.why is Why.PROTOCOL
