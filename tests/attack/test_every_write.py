@@ -6,10 +6,11 @@ import pytest
 from drf_spectacular.generators import SchemaGenerator
 
 from apps.accounts.models import Invitation, Member, Team, TeamMember, User
-from apps.accounts.sso.models import SsoConnection
+from apps.accounts.sso.models import PURPOSE, SsoConnection
 from apps.comms.models import WebhookEndpoint
 from apps.forms.models import Form, Grant, Submission
 from apps.tenants.context import as_system
+from apps.tenants.encryption import seal
 from apps.tenants.ids import new_id
 from apps.tenants.models import Tenant
 from tests.forms import published, step
@@ -45,8 +46,8 @@ def stage(api, acme):
     (task,) = api.as_(acme.reviewer).get("/api/v1/tasks").json()["results"]
     team = acme.team("Plant", acme.editor)
     with as_system(acme.id):
-        kept = {"kind": "oidc", "name": "x", "issuer": "https://idp.example", "client_id": "x", "client_secret": "x"}
-        provider = SsoConnection.objects.create(**kept, default_role="viewer")
+        kept = {"kind": "oidc", "name": "x", "issuer": "https://idp.example", "client_id": "x"}
+        provider = SsoConnection.objects.create(**kept, client_secret=seal(PURPOSE, "x"), default_role="viewer")
     return {
         "forms": form, "submissions": sent["id"], "webhooks": hook["id"], "service-accounts": account["id"],
         "domains": door.post("/api/v1/sso/domains", {"domain": "acme.example"}).json()["id"],
