@@ -82,13 +82,22 @@ def urls(name: str) -> dict[str, str]:
     return {key: psycopg.conninfo.make_conninfo(value, dbname=name) for key, value in found.items()}
 
 
-def run_apart(task: str) -> None:
-    """Run every waiting job of a task that knows no tenant, as the worker would, and only those."""
+def run_apart(task: str) -> int:
+    """Run every waiting job of a task that knows no tenant, as the worker would, and only those; returns how many."""
+    return run_for(None, task)
+
+
+def run_for(tenant: object, task: str) -> int:
+    """Run every waiting job of one task and one tenant, as the worker would; returns how many there were."""
     with superuser() as connection:
-        done = "UPDATE procrastinate_jobs SET status = 'succeeded' WHERE status = 'todo' AND task_name = %s AND NOT args ? 'tenant_id' RETURNING args"
-        waiting = connection.execute(done, [task]).fetchall()
+        waiting = connection.execute(
+            "UPDATE procrastinate_jobs SET status = 'succeeded' WHERE status = 'todo' AND task_name = %s"
+            " AND args->>'tenant_id' IS NOT DISTINCT FROM %s RETURNING args",
+            [task, tenant and str(tenant)],
+        ).fetchall()
     for (arguments,) in waiting:
         app.tasks[task](**arguments)  # type: ignore[arg-type]
+    return len(waiting)
 
 
 def work_for(tenant: object) -> None:

@@ -13,7 +13,7 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from apps.tenants.admin import LookOnly
+from apps.tenants.admin import LookOnly, OfTenant
 from apps.tenants.freshness import require_fresh
 from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
 from apps.tenants.pages import refusal_on
@@ -80,7 +80,7 @@ class UserAdmin(LookOnly):
 @admin.register(Member)
 class MemberAdmin(LookOnly):
     list_display = ["user", "tenant", "role", "is_active", "joined_at"]
-    list_filter = ["role", "is_active", "tenant"]
+    list_filter = ["role", "is_active", OfTenant]
     list_select_related = ["user", "tenant"]
     search_fields = ["user__email", "user__name"]
 

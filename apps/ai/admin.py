@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from apps.tenants.admin import LookOnly
+from apps.tenants.admin import LookOnly, OfTenant
 
 from .models import Allowance, Budget, UsageEvent
 
@@ -24,7 +24,7 @@ class BudgetAdmin(LookOnly):
 @admin.register(UsageEvent)
 class UsageEventAdmin(LookOnly):
     list_display = ["at", "tenant", "feature", "requested_model", "outcome", "usage_source", "reserved", "settled"]
-    list_filter = ["outcome", "usage_source", "tenant"]
+    list_filter = ["outcome", "usage_source", OfTenant]
     list_select_related = ["tenant"]
     ordering = ["-at", "-id"]
     show_full_result_count = False

@@ -8,25 +8,28 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from apps.tenants.admin import LookOnly
+from apps.tenants.admin import LookOnly, OfTenant, tenant_asked_for
 from apps.tenants.context import as_platform
-from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
+from apps.tenants.models import PLATFORM_TENANT_ID
 from apps.tenants.slots import slots
 
+from .asked import last_verified, verify_everywhere
 from .models import Entry
-from .verify import verify_everywhere
 from .viewing import viewed
 
-OF_TENANT = "tenant__id__exact"
+MOST_LOGS = 200  # on the page of verification
 
 
 @admin.register(Entry)
 class EntryAdmin(LookOnly):
     list_display = ["time", "tenant", "title", "who", "target_type", "target_label", "outcome"]
-    list_filter = ["action", "outcome", "tenant"]
+    list_filter = ["action", "outcome", OfTenant]
     list_select_related = ["tenant"]
     search_fields = ["target_label", "request_id"]
     ordering = ["-time", "-id"]
@@ -40,16 +43,27 @@ class EntryAdmin(LookOnly):
         return [path("verify/", view, name="audit_verification"), *super().get_urls()]
 
     def verification(self, request: HttpRequest) -> HttpResponse:
-        """Every tenant's chain; POST walks them all now."""
-        found = verify_everywhere() if request.method == "POST" else []
-        context = {**self.admin_site.each_context(request), "title": "Verification of all audit logs", "found": found}
-        return TemplateResponse(request, "admin/audit/verification.html", context)
+        """What was last found of every tenant's chain; POST walks them all, now or, where somebody cannot wait, by a job."""
+        if request.method == "POST":
+            walked, left = verify_everywhere()
+            self.message_user(request, _walked(len(walked), left))
+            return redirect("admin:audit_verification")
+        rows = last_verified().order_by("whole", "full_at")
+        context = {
+            "title": _("Verification of all audit logs"),
+            "rows": rows[:MOST_LOGS],
+            "more": max(0, rows.count() - MOST_LOGS),
+        }
+        return TemplateResponse(
+            request, "admin/audit/verification.html", self.admin_site.each_context(request) | context
+        )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The entries; a look is itself recorded, in the log of the tenant that it is about."""
         answer = super().changelist_view(request, extra_context)
         if answer.status_code == HTTPStatus.OK:
-            _looked(_uuid(request.GET.get(OF_TENANT)), request.GET.dict())
+            of = tenant_asked_for(request)
+            _looked(of.pk if of else PLATFORM_TENANT_ID, request.GET.dict())
         return answer
 
     def change_view(self, request: HttpRequest, object_id: str, *rest: Any, **named: Any) -> HttpResponse:
@@ -66,15 +80,14 @@ class EntryAdmin(LookOnly):
         return next(iter(names.values()), entry.actor_type)
 
 
-def _looked(tenant: UUID | None, query: dict[str, str]) -> None:
-    """Record it in the log of the one tenant that it is about, else in the platform's own."""
-    known = tenant if tenant and Tenant.objects.filter(pk=tenant).exists() else None
-    with as_platform(known or PLATFORM_TENANT_ID):
+def _walked(walked: int, left: int) -> str:
+    told = ngettext("%(n)s log was walked.", "%(n)s logs were walked.", walked) % {"n": walked}
+    if left:
+        told += " " + ngettext("A job walks %(n)s more.", "A job walks %(n)s more.", left) % {"n": left}
+    return told
+
+
+def _looked(tenant: UUID, query: dict[str, str]) -> None:
+    """Record it in the log of the one tenant that it is about, or in the platform's own."""
+    with as_platform(tenant):
         viewed(query, door="admin")
-
-
-def _uuid(text: str | None) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        return None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.http import QueryDict
+from django.shortcuts import get_object_or_404
 from django.urls import path
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
@@ -17,12 +19,11 @@ from apps.tenants.api import ApiRequest, CursorPagination, ReadOnlyTenantViewSet
 from apps.tenants.context import current_tenant
 from apps.tenants.refusals import Invalid
 
-from . import acts_api, catalogue, proofs_api
+from . import acts_api, asked, catalogue, proofs_api
 from .filters import NAMES, EntryFilter, page_of
-from .models import Entry
+from .models import Entry, Verified
 from .reconcile import last_found, last_reconciliation
 from .sealer import seal
-from .verify import seal_and_verify, verify_everywhere
 from .viewing import viewed
 
 
@@ -139,13 +140,58 @@ class VerificationSerializer(serializers.Serializer[Any]):
     unlogged_first = serializers.CharField(required=False, help_text="the first of them; empty when there is none")
 
 
-class VerifyView(APIView):
-    needs = {"post": "audit.read"}
+class LastSerializer(serializers.ModelSerializer[Verified]):
+    full_at = serializers.DateTimeField(allow_null=True, help_text="when it was last walked from its first entry on")
+    asked_at = serializers.DateTimeField(
+        allow_null=True, help_text="since when a job is to walk it, because somebody asked"
+    )
 
-    @extend_schema(request=None, responses=VerificationSerializer)
+    class Meta:
+        model = Verified
+        fields = ["tenant", "whole", "sealed", "until", "first_bad", "kind", "reason", "at", "full_at", "asked_at"]
+
+
+class LaterSerializer(serializers.Serializer[Any]):
+    whole = serializers.BooleanField(allow_null=True, help_text="null: not known until the job has walked the log")
+    last = LastSerializer(help_text="what the last verification found, before the one that was asked for now")
+
+
+class PlatformSerializer(serializers.Serializer[Any]):
+    whole = serializers.BooleanField(
+        allow_null=True, help_text="of all that were walked; null while whole ones are left"
+    )
+    tenants = VerificationSerializer(many=True)
+    left = serializers.IntegerField(help_text="logs that a job walks: long ones, and what nobody could wait for")
+
+
+class PlatformLastSerializer(LastSerializer):
+    slug = serializers.CharField(source="tenant.slug")
+
+    class Meta(LastSerializer.Meta):
+        fields = ["slug", *LastSerializer.Meta.fields]
+
+
+PAGE_OF_LAST = {
+    "next": serializers.URLField(allow_null=True),
+    "previous": serializers.URLField(allow_null=True),
+    "results": PlatformLastSerializer(many=True),
+}
+
+
+class VerifyView(APIView):
+    needs = {"get": "audit.read", "post": "audit.read"}
+
+    @extend_schema(responses=LastSerializer)
+    def get(self, request: ApiRequest) -> Response:
+        """What the last verification of this tenant's log found; nothing is walked. 404 when there was none yet."""
+        return Response(LastSerializer(get_object_or_404(Verified.objects.all())).data)
+
+    @extend_schema(request=None, responses={200: VerificationSerializer, 202: LaterSerializer})
     def post(self, request: ApiRequest) -> Response:
-        """Walk this tenant's whole chain now, and look for acts that no entry tells of."""
-        found, compared = seal_and_verify(), last_reconciliation()
+        """Walk this tenant's whole chain now, and look for acts that no entry tells of; 202 when it is long and a job does it."""
+        found, compared = asked.verify_now(), last_reconciliation()
+        if found is None:
+            return Response(LaterSerializer({"whole": None, "last": Verified.objects.get()}).data, HTTPStatus.ACCEPTED)
         more: dict[str, Any] = {"unlogged": compared.missing, "unlogged_first": compared.reason} if compared else {}
         if compared and not compared.whole:
             more["unlogged_kinds"] = [one.facts() for one in last_found()]
@@ -153,13 +199,29 @@ class VerifyView(APIView):
 
 
 class PlatformVerifyView(APIView):
-    needs = {"post": "platform.read"}
+    needs = {"get": "platform.read", "post": "platform.read"}
 
-    @extend_schema(request=None, responses=VerificationSerializer(many=True))
+    @extend_schema(
+        parameters=[OpenApiParameter("whole", bool, description="only those that were found so")],
+        responses=inline_serializer("PlatformVerifications", PAGE_OF_LAST),
+    )
+    def get(self, request: ApiRequest) -> Response:
+        """What the last verification of every log found; nothing is walked. For Super Admins."""
+        rows, only = asked.last_verified(), request.query_params.get("whole", "")
+        if only:
+            rows = rows.filter(whole=serializers.BooleanField().run_validation(only))
+        pages = CursorPagination()
+        found = pages.paginate_queryset(rows, request)
+        return pages.get_paginated_response(PlatformLastSerializer(found, many=True).data)
+
+    @extend_schema(request=None, responses={200: PlatformSerializer, 202: PlatformSerializer})
     def post(self, request: ApiRequest) -> Response:
-        """Walk every tenant's whole chain now; for Super Admins."""
-        found = [result.as_json() | {"slug": slug} for slug, result in verify_everywhere()]
-        return Response({"whole": all(result["whole"] for result in found), "tenants": found})
+        """Walk every tenant's whole chain now; for Super Admins. 202 when a job walks some of them."""
+        walked, left = asked.verify_everywhere()
+        whole = all(result.whole for _slug, result in walked)
+        found = [result.as_json() | {"slug": slug} for slug, result in walked]
+        said = {"whole": None if whole and left else whole, "tenants": found, "left": left}
+        return Response(said, HTTPStatus.ACCEPTED if left else HTTPStatus.OK)
 
 
 routes: list[tuple[str, Any, str]] = [("audit/entries", EntryViewSet, "audit-entry"), *proofs_api.routes]

@@ -168,7 +168,7 @@ def keep(made: Verification) -> None:
         "sealed": made.sealed, "until": made.until, "at": made.at,
     }  # fmt: skip
     if made.since == 0 and made.until == made.sealed:
-        values["full_at"] = made.at
+        values |= {"full_at": made.at, "asked_at": None}
     if made.whole:
         size = made.until - made.until % storage.TILE
         place = Seal.objects.filter(seq=size - 1).values_list("chain", flat=True).first()

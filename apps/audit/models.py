@@ -256,6 +256,7 @@ class Verified(TenantModel):
     """What the last verification of a tenant's log found, and where the next incremental one goes on.
 
     It saves work and proves nothing: a full verification asks nothing of it. Its id is the tenant's: one row each.
+    `asked_at` stands while a job is to walk the whole log, because somebody asked for it then.
     """
 
     size = models.BigIntegerField(default=0)
@@ -269,6 +270,7 @@ class Verified(TenantModel):
     reason = models.CharField(max_length=300, blank=True)
     at = models.DateTimeField()
     full_at = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField(null=True)
 
 
 class PrivateValue(TenantModel):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django.db import connection
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from apps.tenants import clock
 from apps.tenants.context import as_system, current
 from apps.tenants.models import PLATFORM_TENANT_ID
 from apps.tenants.slots import Finding, slots
@@ -13,12 +17,14 @@ from apps.tenants.slots import Finding, slots
 from . import anchored, keys, note, tree
 from .checkpoints import INSTANCE, NotSigned, newest_checkpoint
 from .incarnations import check_anchors
-from .models import Log
+from .models import Log, Verified
 from .proofs import witnessed
 from .reconcile import last_reconciliation, reconcile
 from .storage import MissingHash
-from .verify import recent_verification
+from .verify import Verification, recent_verification
 from .walk import Damage
+
+WALKED_WITHIN = timedelta(hours=2)  # the job comes every hour
 
 
 def chain() -> Finding:
@@ -29,17 +35,28 @@ def chain() -> Finding:
         about = _("Orkestra's own log: %(detail)s. A tenant's log is verified on its own home page.")
         return Finding(own.holds, about % {"detail": own.detail})
     found = recent_verification()
-    if found is None:
-        return Finding(None, _("The log is too long to walk while you wait; the hourly job verifies it."))
-    if not found.whole:
-        return Finding(False, _("The chain breaks at entry #%(seq)s.") % {"seq": found.first_bad})
+    in_part = found.since > 0 or found.until < found.sealed
+    last = Verified.objects.first() if in_part else None
+    for one in (found, last):
+        if one is not None and not one.whole:
+            return Finding(False, _("The chain breaks at entry #%(seq)s.") % {"seq": one.first_bad})
     compared = last_reconciliation()
     if compared is not None and not compared.whole:
         return Finding(False, _("Something was done without an entry: %(what)s.") % {"what": compared.reason})
+    if in_part:
+        return _of_a_long_log(found, last.full_at if last else None)
     text = ngettext(
         "%(n)s entry, whole from the first to the last", "%(n)s entries, whole from the first to the last", found.sealed
     )
     return Finding(True, text % {"n": found.sealed})
+
+
+def _of_a_long_log(found: Verification, walked: datetime | None) -> Finding:
+    """Its newest part was walked now; the rest by the hourly job, which must have done it lately."""
+    if walked is None or clock.now() - walked > WALKED_WITHIN or found.until < found.sealed:
+        return Finding(None, _("The log is too long to walk while you wait, and the worker is behind with it."))
+    text = _("%(n)s entries, whole from the first to the last %(time)s ago; what has come since continues them")
+    return Finding(True, text % {"n": found.sealed, "time": timesince(walked, clock.now())})
 
 
 def signed() -> Finding:

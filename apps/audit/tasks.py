@@ -1,35 +1,32 @@
-"""The hourly walk over every log, and the jobs of exports."""
+"""Whole walks over the logs, every hour and when somebody asked, and the jobs of exports."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
-import structlog
+from apps.tenants import clock
+from apps.tenants.jobs import periodic_task, task_apart, tenant_task
 
-from apps.tenants.context import TenantContext, as_system, tenant_context
-from apps.tenants.jobs import periodic_task, tenant_task
-from apps.tenants.models import Tenant
-
-from . import log_exports, reconcile
-from .sealer import seal
-from .verify import keep, verify, with_instance
-
-log = structlog.get_logger(__name__)
+from . import asked, log_exports
 
 
 @periodic_task(name="audit.verify_all", cron="17 * * * *", queue="audit")
 def verify_all(timestamp: int) -> None:
     """Verify every tenant's log and look for acts that it does not tell of; monitoring sees what is found."""
-    with tenant_context(TenantContext(platform=True, credential="system")):
-        tenants = list(Tenant.objects.values_list("pk", flat=True))
-    for tenant in tenants:
-        with as_system(tenant):
-            seal(tenant)
-            found = with_instance(verify())
-            keep(found)
-            reconcile.keep(reconcile.reconcile())
-            if not found.whole:
-                log.error("audit_chain_broken", first_bad=found.first_bad, damage=found.kind, reason=found.reason)
+    asked.verify_rest(clock.now())
+
+
+@tenant_task(name="audit.verify_log", queue="audit")
+def verify_log() -> None:
+    """Verify one log that is too long to be walked while somebody waits."""
+    asked.verify_asked()
+
+
+@task_apart(name="audit.verify_rest", queue="audit")
+def verify_rest(*, since: str) -> None:
+    """Verify the logs that a Super Admin could not wait for."""
+    asked.verify_rest(datetime.fromisoformat(since))
 
 
 @tenant_task(name="audit.make_log_export")

@@ -5,32 +5,27 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-import structlog
 from django.core.cache import cache
 from redis.exceptions import RedisError
 
 from apps.tenants import clock
-from apps.tenants.context import as_system, current_tenant
-from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
+from apps.tenants.context import current_tenant
 from apps.tenants.security_events import Kind as Event
 from apps.tenants.security_events import security_event
 
-from . import canonical, evidence, reconcile, storage, tree
+from . import canonical, evidence, storage, tree
 from .chain import START
-from .checkpoints import NotSigned
-from .instance import check_instance
 from .models import Seal, Verified, Waiting
 from .pruning import recorded
 from .sealer import seal
 from .walk import Damage, Kind, Walked, refuse_hidden_places, walk_log
 
-log = structlog.get_logger(__name__)
 RECENT_SECONDS = 60
-LARGEST_INLINE = 50_000
+LARGEST_INLINE = 50_000  # entries; a quarter to half a second
 LARGEST = 2**63 - 1  # that can be kept, whatever place somebody puts a seal at
 TILE = storage.TILE
 Walker = Callable[[int, int, bytes, list[int], int], Iterator[Walked]]
@@ -156,8 +151,14 @@ def keep(made: Verification) -> None:
         security_event(Event.CHAIN_BROKEN, tenant=made.tenant, first_bad=made.first_bad, damage=made.kind)
 
 
-def recent_verification() -> Verification | None:
-    """A real verification at most a minute old; None for a log too long to walk while somebody waits.
+def remember(made: Verification) -> None:
+    """Keep a verification for the pages of the next minute; the cache may be away."""
+    with contextlib.suppress(RedisError):
+        cache.set("audit.verification", made, RECENT_SECONDS)
+
+
+def recent_verification() -> Verification:
+    """A real verification at most a minute old: of the whole log, or of what has come since the last one of a long log.
 
     When the cache is away the log is walked anew.
     """
@@ -167,48 +168,11 @@ def recent_verification() -> Verification | None:
     except RedisError:
         pass
     seal(current_tenant())
-    if evidence.sealed_size() > LARGEST_INLINE:
-        return None
-    made = verify()
+    made = verify(incremental=True, most=LARGEST_INLINE) if is_long() else verify()
     remember(made)
     return made
 
 
-def remember(made: Verification) -> None:
-    """Keep a verification for the pages of the next minute; the cache may be away."""
-    with contextlib.suppress(RedisError):
-        cache.set("audit.verification", made, RECENT_SECONDS)
-
-
-def seal_and_verify() -> Verification:
-    """Seal what waits, walk the whole log of the tenant in force, look for acts without an entry, let the pages know."""
-    seal(current_tenant())
-    made = with_instance(verify())
-    keep(made)
-    reconcile.keep(reconcile.reconcile())
-    return made
-
-
-def with_instance(made: Verification) -> Verification:
-    """What was found of the platform's log and of the log of all checkpoints, which stands behind its wall; another's as it is.
-
-    A place of anchors that cannot be asked breaks nothing: the sealer, which signs nothing meanwhile, raises the alarm.
-    """
-    if not made.whole or current_tenant() != PLATFORM_TENANT_ID:
-        return made
-    try:
-        check_instance()
-    except Damage as fault:
-        return replace(made, whole=False, kind=fault.kind.value, first_bad=fault.seq, reason=fault.reason)
-    except NotSigned as fault:
-        log.warning("anchors_not_compared", reason=str(fault))
-    return made
-
-
-def verify_everywhere() -> list[tuple[str, Verification]]:
-    """Every tenant's log by the tenant's address; asked by a Super Admin, who reads the list of tenants."""
-    found = []
-    for tenant in Tenant.objects.order_by("slug"):
-        with as_system(tenant.pk):
-            found.append((tenant.slug, seal_and_verify()))
-    return found
+def is_long() -> bool:
+    """Whether the log of the tenant in force is too long to be walked whole while somebody waits."""
+    return evidence.sealed_size() > LARGEST_INLINE

@@ -18,7 +18,7 @@ from .models import Entry
 
 SAME_LOOK = timedelta(minutes=1)
 POSITION = frozenset({"before", "after", "cursor", "page_size", "p", "o"})  # the last two are the admin's
-TYPED = frozenset({"text", "q"})
+TYPED = frozenset({"text", "q", "of_tenant"})
 
 
 def viewed(query: Mapping[str, Any], *, door: str) -> None:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from apps.tenants.context import current_tenant, require
 from apps.tenants.pages import PageRequest, page, turl
 
+from .asked import verify_now
 from .bundle import bundle_of
 from .catalogue import listed
 from .filters import EntryFilter
@@ -26,7 +27,7 @@ from .reconcile import last_found, last_reconciliation
 from .rows import rows_of
 from .saved import mine
 from .sealer import seal
-from .verify import Verification, seal_and_verify
+from .verify import Verification
 from .viewing import viewed
 
 PAGE_SIZE = 50
@@ -34,10 +35,10 @@ VERIFIER = settings.BASE_DIR / "scripts" / "orkestra_verify.py"
 
 
 def log(request: PageRequest, tenant: str) -> HttpResponse:
-    """Every act of the tenant, newest first; POST verifies the whole chain now."""
+    """Every act of the tenant, newest first; POST verifies the whole chain, now or, where it is long, by a job."""
     require("audit.read")
     if request.method == "POST":
-        _say(request, seal_and_verify())
+        _say(request, verify_now())
         return redirect(turl(request, "audit:log"))
     seal(current_tenant())
     compared = last_reconciliation()
@@ -56,8 +57,11 @@ def log(request: PageRequest, tenant: str) -> HttpResponse:
     return page(request, "audit/log.html", context, status=200 if asked.is_valid() else 422)
 
 
-def _say(request: PageRequest, found: Verification) -> None:
-    """What a verification that was asked for has found, above the page."""
+def _say(request: PageRequest, found: Verification | None) -> None:
+    """What a verification that was asked for has found, above the page; None: a job is at it."""
+    if found is None:
+        messages.info(request, _("The log is long, so a job walks it. This page says here what it finds."))
+        return
     compared = last_reconciliation()
     if not found.whole:
         told = _("The log is broken at entry #%(n)s: %(reason)s") % {"n": found.first_bad, "reason": found.reason}

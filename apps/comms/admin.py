@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from apps.tenants.admin import LookOnly
+from apps.tenants.admin import LookOnly, OfTenant
 
 from .models import InboundEvent, OutboxMessage
 
@@ -23,7 +23,7 @@ class OutboxAdmin(LookOnly):
     """Whether each mail went out, and why not; neither whom it is for nor its text."""
 
     list_display = ["queued_at", "tenant", "template", "state", "attempts", "sent_at", "error"]
-    list_filter = ["state", "template", "tenant"]
+    list_filter = ["state", "template", OfTenant]
     list_select_related = ["tenant"]
     ordering = ["-queued_at", "-id"]
     fields = ["queued_at", "tenant", "template", "state", "attempts", "sent_at", "error"]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
+
+from .models import Tenant
 
 # How Django's own filters and its hierarchy of dates ask for a column; nothing leads on from a row to another one.
 ASKED_AS = frozenset({"", "exact", "id__exact", "isnull", "gte", "lt", "year", "month", "day"})
@@ -31,6 +36,38 @@ class LookOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
+
+
+class OfTenant(admin.SimpleListFilter):
+    """One tenant by its address, which is typed: an installation has thousands, and a list of links would name them all."""
+
+    title = gettext_lazy("tenant")
+    parameter_name = "of_tenant"
+    template = "admin/of_tenant.html"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The form alone; a filter without a choice is not shown."""
+        return [("", "")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(tenant=tenant_asked_for(request)) if self.value() else queryset
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """What the form shows, and sends along of the other filters."""
+        kept = [(name, value) for name, values in self.request.GET.lists() for value in values]
+        typed = self.value() or ""
+        yield {
+            "typed": typed,
+            "unknown": bool(typed) and tenant_asked_for(self.request) is None,
+            "kept": [(name, value) for name, value in kept if name not in {self.parameter_name, "p"}],
+            "without": changelist.get_query_string(remove=[self.parameter_name]),
+        }
+
+
+def tenant_asked_for(request: HttpRequest) -> Tenant | None:
+    """The tenant whose address was typed into the filter; None where there is none of that address."""
+    typed = request.GET.get(OfTenant.parameter_name, "").replace("\0", "")
+    return Tenant.objects.filter(slug=typed.strip().lower()).first()
 
 
 def _name_of(entry: Any) -> str:

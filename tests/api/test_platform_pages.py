@@ -63,7 +63,7 @@ def test_the_page_of_claims_shows_both_lists_with_results(admin_client):
 def test_whom_a_mail_went_to_and_what_it_said_is_shown_to_nobody(admin_client, api, acme):
     address = f"{uuid4().hex}@new.example"
     assert api.as_(acme.owner).post("/api/v1/invitations", {"email": address, "role": "member"}).status_code == 201
-    page = admin_client.get(f"/admin/comms/outboxmessage/?tenant__id__exact={acme.id}")
+    page = admin_client.get(f"/admin/comms/outboxmessage/?of_tenant={acme.slug}")
     text = page.content.decode()
     assert "account/mail/invitation" in text
     pk = re.search(r"/admin/comms/outboxmessage/([0-9a-f-]{36})/change/", text)[1]
@@ -113,7 +113,7 @@ def test_a_super_admin_who_reads_entries_is_named_in_the_log_of_the_tenant_or_th
     with as_system(acme.id):
         one = Entry.objects.first()
     place = "/admin/audit/entry/"
-    for address in (f"{place}?q=Private+words", f"{place}?tenant__id__exact={acme.id}", f"{place}{one.pk}/change/"):
+    for address in (f"{place}?q=Private+words", f"{place}?of_tenant={acme.slug}", f"{place}{one.pk}/change/"):
         assert admin_client.get(address).status_code == 200
     seen = {}
     for tenant in (PLATFORM_TENANT_ID, acme.id):
@@ -121,7 +121,30 @@ def test_a_super_admin_who_reads_entries_is_named_in_the_log_of_the_tenant_or_th
             rows = Entry.objects.filter(action="audit.viewed", actor_id=acme.owner.user_id).order_by("time")
             seen[tenant] = [row.facts["filters"] for row in rows]
     assert seen[PLATFORM_TENANT_ID] == [{"q": True}]
-    assert seen[acme.id] == [{"tenant__id__exact": str(acme.id)}, {"entry": str(one.pk)}]
+    assert seen[acme.id] == [{"of_tenant": True}, {"entry": str(one.pk)}]
+
+
+@pytest.mark.parametrize("typed", ["{slug}", "  {slug} ", "{SLUG}", "{slug}\0"])
+def test_however_a_tenants_address_is_typed_its_own_log_tells_of_the_look(admin_client, acme, typed):
+    query = {"of_tenant": typed.format(slug=acme.slug, SLUG=acme.slug.upper()), "action": "tenant.created"}
+    text = admin_client.get("/admin/audit/entry/", query).content.decode()
+    assert "No tenant has this address." not in text
+    with as_system(acme.id):
+        (seen,) = Entry.objects.filter(action="audit.viewed", actor_id=acme.owner.user_id)
+    assert seen.facts["filters"] == {"of_tenant": True, "action": "tenant.created"}
+
+
+def test_the_filter_by_tenant_names_no_tenants_and_keeps_the_other_filters(admin_client, acme, globex):
+    text = admin_client.get("/admin/accounts/member/?role__exact=owner").content.decode()
+    form = text[text.index('id="of_tenant"') - 600 : text.index('id="of_tenant"')]
+    assert '<input type="hidden" name="role__exact" value="owner">' in form
+    assert f"={globex.id}" not in text
+    alone = admin_client.get(f"/admin/accounts/member/?of_tenant={acme.slug}").content.decode()
+    assert f"/member/{acme.editor.pk}/change/" in alone
+    assert f"/member/{globex.editor.pk}/change/" not in alone
+    nobody = admin_client.get("/admin/accounts/member/?of_tenant=nobody-there").content.decode()
+    assert "No tenant has this address." in nobody
+    assert f"/member/{acme.editor.pk}/change/" not in nobody
 
 
 @pytest.mark.parametrize("what", ["change", "delete"])

@@ -8,9 +8,10 @@ from django.db import transaction
 
 from apps.audit import background, log_exports, sealer
 from apps.audit.actions import Target, record
+from apps.audit.asked import seal_and_verify
 from apps.audit.models import LogExport
 from apps.audit.sealer import seal
-from apps.audit.verify import keep, seal_and_verify, verify
+from apps.audit.verify import keep, verify
 from apps.audit.walk import Kind
 from apps.tenants.context import as_system
 from apps.tenants.ids import new_id

@@ -106,7 +106,7 @@ def test_no_task_runs_a_job_that_was_not_signed_for_it(wall, name):
         "an empty mac": honest | {MAC: ""},
         "no text": honest | {MAC: 5},
         "a guess": honest | {MAC: "0" * 64},
-        "a mac of other arguments": honest | changed,
+        **({"a mac of other arguments": honest | changed} if changed else {}),
         "one argument more": honest | {"more": "x"},
         "a mac of another task": honest | {MAC: signed("some.other", example(name, own))[MAC]},
         "a mac of another tenant": signed(name, example(name, other)) | {"tenant_id": str(own)},
@@ -178,7 +178,7 @@ def test_a_foreign_id_inside_a_job_that_is_signed_for_its_own_tenant_finds_nothi
     before, queue = fingerprint(acme.id), f"foreign-{uuid4().hex}"
     tried = set()
     for name in TASKS:
-        wanted = [one for one in names_of(name) if one not in ("timestamp", "event_id")]
+        wanted = [one for one in names_of(name) if one not in ("timestamp", "since", "event_id")]
         if wanted:
             arguments = {
                 "tenant_id": str(globex.id),

@@ -10,12 +10,13 @@ from django.db import transaction
 
 from apps.audit import evidence, incarnations
 from apps.audit.actions import record
+from apps.audit.asked import seal_and_verify
 from apps.audit.checkpoints import NotSigned, checkpoint, checkpoint_instance
 from apps.audit.incarnations import check_anchors, opening
 from apps.audit.instance import check_instance
 from apps.audit.models import Checkpoint, InstanceLeaf
 from apps.audit.sealer import seal
-from apps.audit.verify import seal_and_verify, verify
+from apps.audit.verify import verify
 from apps.audit.walk import Damage, Kind
 from apps.tenants.context import as_system
 from apps.tenants.ids import new_id
