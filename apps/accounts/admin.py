@@ -80,7 +80,7 @@ class UserAdmin(LookOnly):
 @admin.register(Member)
 class MemberAdmin(LookOnly):
     list_display = ["user", "tenant", "role", "is_active", "joined_at"]
-    list_filter = ["role", "is_active", OfTenant]
+    list_filter = [OfTenant, "role", "is_active"]
     list_select_related = ["user", "tenant"]
     search_fields = ["user__email", "user__name"]
 

@@ -24,7 +24,7 @@ class BudgetAdmin(LookOnly):
 @admin.register(UsageEvent)
 class UsageEventAdmin(LookOnly):
     list_display = ["at", "tenant", "feature", "requested_model", "outcome", "usage_source", "reserved", "settled"]
-    list_filter = ["outcome", "usage_source", OfTenant]
+    list_filter = [OfTenant, "outcome", "usage_source"]
     list_select_related = ["tenant"]
     ordering = ["-at", "-id"]
     show_full_result_count = False

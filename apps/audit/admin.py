@@ -29,7 +29,7 @@ MOST_LOGS = 200  # on the page of verification
 @admin.register(Entry)
 class EntryAdmin(LookOnly):
     list_display = ["time", "tenant", "title", "who", "target_type", "target_label", "outcome"]
-    list_filter = ["action", "outcome", OfTenant]
+    list_filter = [OfTenant, "action", "outcome"]
     list_select_related = ["tenant"]
     search_fields = ["target_label", "request_id"]
     ordering = ["-time", "-id"]

@@ -23,7 +23,7 @@ class OutboxAdmin(LookOnly):
     """Whether each mail went out, and why not; neither whom it is for nor its text."""
 
     list_display = ["queued_at", "tenant", "template", "state", "attempts", "sent_at", "error"]
-    list_filter = ["state", "template", OfTenant]
+    list_filter = [OfTenant, "state", "template"]
     list_select_related = ["tenant"]
     ordering = ["-queued_at", "-id"]
     fields = ["queued_at", "tenant", "template", "state", "attempts", "sent_at", "error"]
