@@ -117,6 +117,13 @@ def person(name: str, company: str) -> User:
     return actions.create_person(email=f"{name}@{company}.example", name=name.capitalize(), password=PASSWORD)
 
 
+def super_admin(email: str) -> User:
+    """A person without a password who looks across all tenants."""
+    user = actions.create_person(email=email, name="Root", password=None)
+    actions.make_super_admin(user)
+    return user
+
+
 def company(name: str) -> Company:
     """A fresh company; its address is unique among all tests of this run.
 

@@ -6,6 +6,12 @@ from apps.audit.catalogue import Act
 from apps.tenants.logged import Fact, Has, Logged, Seen, Settled
 
 ACTIONS = {
+    "person.made_super_admin": Act(
+        _("Made a Super Admin"), _("An operator let a person look across all tenants."), ("person",)
+    ),
+    "person.unmade_super_admin": Act(
+        _("Took a Super Admin's powers away"), _("A person looks across tenants no more."), ("person",)
+    ),
     "session.opened": Act(
         _("Signed in"), _("A person opened a session in a browser."), ("amr",), sentence=_("{who} signed in")
     ),

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+import structlog
 from cryptography.fernet import InvalidToken
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
@@ -29,11 +30,13 @@ from apps.tenants.encryption import VERSION, Unreadable, seal, unseal
 from .keys import sealer
 from .models import SigningKey
 
+log = structlog.get_logger(__name__)
 PURPOSE = "signing keys"
 CACHED = timedelta(minutes=5)  # how long others may keep our key set
 LINGERS = timedelta(minutes=6)  # longer than any access token lives
 RELOAD_SECONDS = 10.0
 MISSED_SECONDS = 1.0
+GONE = "A key that sealed this signing key is gone: run manage.py rotate_signing_key --now."
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -69,7 +72,9 @@ class Ring:
     def signer(self) -> Key:
         """The newest that may sign now."""
         now = clock.now()
-        return [key for key in self.alive() if key.signs_from <= now][-1]
+        if not (able := [key for key in self.alive() if key.signs_from <= now]):
+            raise ImproperlyConfigured(GONE)
+        return able[-1]
 
     def verifier(self, kid: object) -> Key | None:
         return next((key for key in self.alive() if key.kid == kid), None)
@@ -124,13 +129,29 @@ def kid_of(public: Ed25519PublicKey) -> str:
 
 
 def _read() -> Ring:
-    rows = list(SigningKey.objects.order_by("signs_from", "created_at"))
     public = environment_key().public_key()
+    rows = [row for row in SigningKey.objects.order_by("signs_from", "created_at") if _is_ours(row, public)]
     found = [(row.kid, Ed25519PublicKey.from_public_bytes(bytes(row.public)), row) for row in rows]
     keys = [] if any(kid == kid_of(public) for kid, _public, _row in found) else [_first(public, rows)]
     for index, (kid, key, row) in enumerate(found):
         keys.append(Key(kid, key, row.sealed, row.signs_from, row.retired_at or _end(rows[index + 1 :])))
     return Ring(tuple(keys))
+
+
+def _is_ours(row: SigningKey, environment: Ed25519PublicKey) -> bool:
+    """Whether its public part is that of the private one that is sealed beside it, or of the environment's key.
+
+    Whoever only writes into the table can seal nothing, so a key of theirs verifies no token.
+    """
+    try:
+        public = _private(row.sealed).public_key() if row.sealed else environment
+    except ImproperlyConfigured:
+        log.exception("signing_key_unreadable", kid=row.kid)
+        return False
+    if public.public_bytes_raw() == bytes(row.public) and kid_of(public) == row.kid:
+        return True
+    log.error("signing_key_not_ours", kid=row.kid)
+    return False
 
 
 def _first(public: Ed25519PublicKey, rows: list[SigningKey]) -> Key:
@@ -175,5 +196,4 @@ def _private(stored: str) -> Ed25519PrivateKey:
     try:
         return Ed25519PrivateKey.from_private_bytes(opened(stored))
     except (Unreadable, InvalidToken):
-        message = "A key that sealed this signing key is gone: run manage.py rotate_signing_key --now."
-        raise ImproperlyConfigured(message) from None
+        raise ImproperlyConfigured(GONE) from None

@@ -64,6 +64,28 @@ def people(column: str) -> dict[str, Policy]:
     return guard("people", f"({UNBOUND} OR ({column} IN ( SELECT accounts_member.user_id FROM accounts_member)))")
 
 
+def own(column: str) -> dict[str, Policy]:
+    """With a tenant bound its people are seen, and a person's row is changed by nobody but them."""
+    rule, app = f"({UNBOUND} OR {bound(column, 'orkestra_user')})", frozenset({APP})
+    return people(column) | {
+        "people": Policy(READING, app, people(column)["people"].reads),
+        "own_add": Policy("INSERT", app, "", rule),
+        "own_change": Policy("UPDATE", app, rule, rule),
+        "own_delete": Policy("DELETE", app, rule),
+    }
+
+
+def before_tenant(reads: str) -> dict[str, Policy]:
+    """A table of the installation, written before a tenant is known and by no statement inside one."""
+    app = frozenset({APP})
+    return guard("asked", "true") | {
+        "asked": Policy(READING, app, reads),
+        "add": Policy("INSERT", app, "", UNBOUND),
+        "change": Policy("UPDATE", app, UNBOUND, UNBOUND),
+        "forget": Policy("DELETE", app, UNBOUND),
+    }
+
+
 UNBOUND = "( SELECT orkestra_before_tenant() AS orkestra_before_tenant)"
 MEMBERSHIPS = (
     "( SELECT accounts_member.tenant_id FROM accounts_member"
@@ -89,13 +111,14 @@ OF_GLOBAL_TABLES: dict[str, dict[str, Policy]] = {
         "by_address": looked_up(),
         "by_provider": looked_up(),
     },
-    "accounts_user": people("id"),
+    "accounts_user": own("id"),
+    "accounts_kept": before_tenant(UNBOUND),
+    "accounts_signingkey": before_tenant("true"),
+    "accounts_revocation": before_tenant("true"),
     "accounts_tokenfamily": guard("families", f"({UNBOUND} OR {bound('tenant_id', 'orkestra_tenant')})"),
     "comms_inboundevent": guard("inbox", UNBOUND),
-    **dict.fromkeys(
-        ("account_emailaddress", "mfa_authenticator", "accounts_recoverycode", "accounts_browsersession"),
-        people("user_id"),
-    ),
+    "accounts_browsersession": people("user_id"),
+    **dict.fromkeys(("account_emailaddress", "mfa_authenticator", "accounts_recoverycode"), own("user_id")),
 }
 
 
@@ -113,6 +136,7 @@ def declared_policies(tables: dict[str, type[TenantModel]]) -> dict[tuple[str, s
 
 # SHA-256 of the text between the dollar signs. The queue's own functions (`procrastinate_…`) are its library's.
 FUNCTIONS: dict[str, str] = {
+    "accounts_user_made_admin": "dbf4070b1b9cb9409c060044fcecf1f742ecab86e226c83783a9fc5444584259",
     "flags_flag_frozen": "b442676960186b28cf9a7bf98c7558c83d40d39ddc7550e3bcab81a2996f3e05",
     "flags_tell": "fd34db07a63d3c028cda9d371401a1ea7e5d8e09c6083ac2c1c8392387f35e3d",
     "orkestra_api_key": "14dad8fd06a77a15fd9459f61b08b4d2626f253145b10cf11f97d7aa32c9a541",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ALL = "SELECT, INSERT, UPDATE, DELETE"
+OF_A_PERSON = ("people", "own_add", "own_change", "own_delete", "read_across")
+BEFORE_A_TENANT = ("asked", "add", "change", "forget", "read_across")
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,9 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
         GlobalTable(
             "accounts_user",
             "A person belongs to no tenant and is found by e-mail before one is known; "
-            "with a tenant bound, a policy shows its own people only.",
+            "with a tenant bound, a policy shows its own people only, and lets nobody be changed but the one who acts.",
             app="SELECT, INSERT, UPDATE",
-            policies=("people", "read_across"),
+            policies=OF_A_PERSON,
         ),
         GlobalTable(
             "accounts_tokenfamily",
@@ -50,13 +52,17 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
         ),
         GlobalTable(
             "accounts_kept",
-            "Tries, used codes and open links are looked up before anybody is known; hashes, numbers and sealed values.",
+            "Tries, used codes and open links are looked up before anybody is known; hashes, numbers and sealed values. "
+            "With a tenant bound, policies show and change none.",
             app=ALL,
+            policies=BEFORE_A_TENANT,
         ),
         GlobalTable(
             "accounts_signingkey",
-            "Keys of access tokens are the installation's; private parts are sealed by its secret.",
+            "Keys of access tokens are the installation's; private parts are sealed by its secret. "
+            "With a tenant bound, policies let none be added or changed.",
             app="SELECT, INSERT, UPDATE",
+            policies=BEFORE_A_TENANT,
         ),
         GlobalTable(
             "flags_flag",
@@ -66,20 +72,22 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
         GlobalTable("billing_plan", "Plans are the same for all tenants, and no tenant's data."),
         GlobalTable(
             "accounts_revocation",
-            "What was taken back is asked before a tenant is known; ids and moments only.",
+            "What was taken back is asked before a tenant is known; ids and moments only. "
+            "With a tenant bound, policies let nothing be added or forgotten.",
             app="SELECT, INSERT, DELETE",
+            policies=BEFORE_A_TENANT,
         ),
         GlobalTable(
             "account_emailaddress",
             "allauth's addresses of a person; the same policy as accounts_user.",
             app=ALL,
-            policies=("people", "read_across"),
+            policies=OF_A_PERSON,
         ),
         GlobalTable(
             "mfa_authenticator",
             "allauth's second factors of a person, secrets encrypted; the same policy as accounts_user.",
             app=ALL,
-            policies=("people", "read_across"),
+            policies=OF_A_PERSON,
         ),
         GlobalTable(
             "comms_inboundevent",
@@ -92,7 +100,7 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
             "accounts_recoverycode",
             "A person's recovery codes, salted hashes only; the same policy as accounts_user.",
             app=ALL,
-            policies=("people", "read_across"),
+            policies=OF_A_PERSON,
         ),
         GlobalTable("account_emailconfirmation", "allauth's pending confirmations; keys only.", app=ALL),
         GlobalTable(

@@ -24,8 +24,8 @@ def model(settings):
 @pytest.fixture
 def admin(_real_database: None) -> User:
     user = actions.create_person(email=f"admin-{uuid4().hex[:8]}@orkestra.example", name="Ada Root", password=PASSWORD)
-    User.objects.filter(pk=user.pk).update(is_platform_admin=True)
-    return User.objects.get(pk=user.pk)
+    actions.make_super_admin(user)
+    return user
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client
 
-from apps.accounts.models import Member, User
+from apps.accounts.models import Member
 from apps.ai.actions import switch
 from apps.audit import log_exports
 from apps.audit.models import Entry, LogExport
@@ -143,7 +143,7 @@ def operators(acme: Any) -> None:
     create_flag(key=key, description="Walk")
     call_command("flag", "tenant", key, acme.slug, "on", stdout=StringIO())
     admin = person("root", uuid4().hex[:8])
-    User.objects.filter(pk=admin.pk).update(is_platform_admin=True)
+    call_command("super_admin", admin.email, stdout=StringIO())
     visitor = Client()
     ok(visitor.post(LOGIN, {"login": admin.email, "password": PASSWORD}))
     reason = {"tenant": str(acme.id), "reason": "Ticket 4711: it does not publish."}

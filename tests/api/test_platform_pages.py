@@ -13,7 +13,8 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
-from apps.accounts.models import BrowserSession, User
+from apps.accounts.actions import make_super_admin
+from apps.accounts.models import BrowserSession
 from apps.audit.models import Entry
 from apps.operations.models import Alarm
 from apps.tenants.context import TenantContext, as_system, tenant_context
@@ -30,7 +31,7 @@ TABLES = sorted(model._meta.label_lower for model in admin.site._registry)
 @pytest.fixture
 def admin_client(acme):
     """A Super Admin in a browser."""
-    User.objects.filter(pk=acme.owner.user_id).update(is_platform_admin=True)
+    make_super_admin(acme.owner.user)
     client = Client()
     client.force_login(acme.owner.user, backend=settings.AUTHENTICATION_BACKENDS[0])
     return client

@@ -11,8 +11,7 @@ from django.http import QueryDict
 from django.test import Client
 from django.urls import reverse
 
-from apps.accounts.actions import create_person
-from tests.cast import Company
+from tests.cast import Company, super_admin
 from tests.clients import browser
 
 TABLES = sorted(admin.site._registry.items(), key=lambda pair: pair[0]._meta.label_lower)
@@ -21,7 +20,7 @@ TABLES = sorted(admin.site._registry.items(), key=lambda pair: pair[0]._meta.lab
 @pytest.fixture
 def door(acme: Company) -> Client:
     """A Super Admin in a browser."""
-    return browser(create_person(email=f"root@{acme.slug}.example", name="Root", password=None, is_platform_admin=True))
+    return browser(super_admin(f"root@{acme.slug}.example"))
 
 
 def page_of(model):

@@ -18,7 +18,7 @@ from apps.tenants import clock
 from apps.tenants.context import as_system
 from apps.tenants.freshness import DANGEROUS, FRESH_FOR
 from apps.tenants.ids import new_id
-from tests.cast import acting_as
+from tests.cast import acting_as, super_admin
 from tests.forms import body, published, step
 
 HOOK = {"url": "https://hooks.example/in", "events": ["submission.sent"]}
@@ -197,9 +197,7 @@ def test_a_fresh_sign_in_passes_at_the_api(api, acme, scene):
 def test_entering_a_tenant_asks_a_super_admin_again(client_of, acme):
     from django.conf import settings
 
-    from apps.accounts.actions import create_person
-
-    admin = create_person(email=f"root@{acme.slug}.example", name="Root", password=None, is_platform_admin=True)
+    admin = super_admin(f"root@{acme.slug}.example")
     client_of.force_login(admin, backend=settings.AUTHENTICATION_BACKENDS[0])
     session = client_of.session
     session["account_authentication_methods_user"] = str(admin.pk)

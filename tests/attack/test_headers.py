@@ -18,8 +18,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
 from django.test import Client
 
+from apps.accounts.actions import make_super_admin
 from apps.accounts.headers import HEADERS
-from apps.accounts.models import User
 from tests.cast import person
 from tests.database import superuser, urls
 from tests.forms import published, step
@@ -110,7 +110,7 @@ def test_every_route_answers_everybody_with_the_headers(port: int, method: str) 
 @pytest.fixture
 def session(acme: Any) -> dict[str, str]:
     """The cookie of a Super Admin who is a member of acme as well."""
-    User.objects.filter(pk=acme.owner.user_id).update(is_platform_admin=True)
+    make_super_admin(acme.owner.user)
     client = Client()
     client.force_login(acme.owner.user, backend=settings.AUTHENTICATION_BACKENDS[0])
     return {"Cookie": f"{COOKIE}={client.cookies[COOKIE].value}"}

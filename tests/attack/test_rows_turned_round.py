@@ -27,7 +27,7 @@ from apps.tenants.models import Tenant
 from apps.tenants.slots import slots
 from tests import database, identity_provider
 from tests.attack.standing import FREE
-from tests.cast import acting_as
+from tests.cast import acting_as, super_admin
 from tests.forms import published, step
 from tests.sso import connect
 
@@ -131,7 +131,7 @@ def single_sign_on(acme, found):
 
 
 def visit(acme):
-    admin = people.create_person(email=f"root@{acme.slug}.other", name="Root", password=None, is_platform_admin=True)
+    admin = super_admin(f"root@{acme.slug}.other")
     with with_changes(user=admin.pk, credential="session", auth_time=clock.now(), amr=("otp",)):
         support.leave(acme.id, support.enter(acme.tenant, by=admin, reason="They asked for help.").pk, by=admin)
 

@@ -82,10 +82,10 @@ def test_a_super_admin_opens_the_admin_and_sees_every_tenant(acme, globex, brows
     from django.conf import settings
     from django.test import Client
 
-    from apps.accounts.models import User
+    from apps.accounts.actions import make_super_admin
 
     admin = person("admin", acme.slug)
-    User.objects.filter(pk=admin.pk).update(is_platform_admin=True)
+    make_super_admin(admin)
     client = Client()
     client.force_login(admin, backend=settings.AUTHENTICATION_BACKENDS[0])
     page = client.get("/admin/tenants/tenant/?q=" + acme.slug[:4])

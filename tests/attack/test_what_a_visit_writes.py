@@ -13,12 +13,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from apps.accounts.actions import create_person
 from apps.approvals.models import Delegation
 from apps.forms.models import Form, Grant, Submission
 from apps.tenants import clock
 from apps.tenants.context import as_system
 from tests.attack.test_every_page_form import ACTS, Act, _of, stage  # noqa: F401
+from tests.cast import super_admin
 from tests.clients import browser
 
 # Beside a form of each page, what its buttons do, and what is the owner's own.
@@ -65,7 +65,7 @@ def visitor(stage):  # noqa: F811
             person=acme.owner, stand_in=acme.editor, created_by=acme.owner, starts_at=clock.now(),
             ends_at=clock.now() + timedelta(days=1),
         ).pk  # fmt: skip
-    admin = create_person(email=f"root@{acme.slug}.example", name="Root", password=None, is_platform_admin=True)
+    admin = super_admin(f"root@{acme.slug}.example")
     client: Client = browser(admin)
     entered = {"tenant": str(acme.id), "reason": "Ticket 4711: it does not publish."}
     assert client.post("/admin/accounts/supportvisit/add/", entered)["Location"] == acme.url()

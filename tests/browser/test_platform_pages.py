@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.accounts.models import User
+from apps.accounts.actions import make_super_admin
 
 from .visits import check, resize, sign_in, turn
 
@@ -17,7 +17,7 @@ ACCENTS = {"dark": "rgb(131, 212, 192)", "light": "rgb(27, 90, 78)"}
 
 def test_the_super_admins_site_is_clean(chromium, address, acme):
     page = sign_in(chromium, address, acme.owner)
-    User.objects.filter(pk=acme.owner.user_id).update(is_platform_admin=True)
+    make_super_admin(acme.owner.user)
     for path in PAGES:
         assert page.goto(f"{address}/admin/{path}").status == 200
         for width, scheme in ((360, "dark"), (1280, "light")):

@@ -22,7 +22,9 @@ from .people import (
     create_team,
     create_tenant,
     join_team,
+    make_super_admin,
     require_factor,
+    unmake_super_admin,
 )
 from .privacy import erase_outside_tenants, erase_private_values, erase_tried
 from .resets import ask_for_reset, lock_for_reset, mail_reset_link
@@ -83,6 +85,7 @@ __all__ = [
     "mail_address_link",
     "mail_reset_link",
     "mail_sign_up",
+    "make_super_admin",
     "note_use",
     "open_family",
     "password_changed",
@@ -106,5 +109,6 @@ __all__ = [
     "tell_linked",
     "tell_of_wrong_password",
     "ties_of",
+    "unmake_super_admin",
     "withdraw_invitation",
 ]

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from apps.audit.actions import record
+from apps.audit.actions import record, record_platform
 from apps.billing import actions as billing
 from apps.tenants import clock
 from apps.tenants.context import NOBODY, as_system, current, tenant_context, with_changes
@@ -25,12 +25,29 @@ from ..models import Member, Team, TeamMember, User
 from ..rules import Role
 
 
-def create_person(*, email: str, name: str, password: str | None, is_platform_admin: bool = False) -> User:
+def create_person(*, email: str, name: str, password: str | None) -> User:
     """A person who can sign in and belongs to no tenant yet. Raises Refused when the address is taken."""
     with tenant_context(NOBODY), transaction.atomic():
         if User.objects.filter(email__iexact=email).exists():
             raise Refused("A person with this e-mail address exists already.", field="email")
-        return User.objects.create_user(email, password, name=name, is_platform_admin=is_platform_admin)
+        return User.objects.create_user(email, password, name=name)
+
+
+def make_super_admin(user: User) -> None:
+    """Let a person look across all tenants. The owner's connection alone may, which web and worker do not have."""
+    with transaction.atomic(), transaction.atomic(using="owner"):
+        record_platform("person.made_super_admin", facts={"person": str(user.pk)})
+        made = User(pk=user.pk, is_platform_admin=True)
+        made.save(using="owner", force_update=True, update_fields=["is_platform_admin"])
+    user.is_platform_admin = True
+
+
+def unmake_super_admin(user: User) -> None:
+    """Take it away again; the person's next request finds no door to the platform."""
+    with tenant_context(NOBODY), transaction.atomic():
+        record_platform("person.unmade_super_admin", facts={"person": str(user.pk)})
+        User.objects.filter(pk=user.pk).update(is_platform_admin=False)
+    user.is_platform_admin = False
 
 
 def create_proven_person(*, email: str, name: str, password: str) -> User:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.db import transaction
 
 from apps.audit.actions import record
 from apps.tenants import clock
-from apps.tenants.context import as_system
+from apps.tenants.context import NOBODY, as_system, tenant_context
 from apps.tenants.models import PLATFORM_TENANT_ID
 
 from .. import signing_keys
@@ -22,19 +24,24 @@ def rotate_signing_key(*, at_once: bool = False) -> SigningKey:
     """
     now = clock.now()
     with as_system(PLATFORM_TENANT_ID), transaction.atomic():
-        _keep_first()
-        if at_once:
-            SigningKey.objects.filter(retired_at=None).update(retired_at=now)
-        private = Ed25519PrivateKey.generate()
-        made = SigningKey.objects.create(
-            kid=signing_keys.kid_of(private.public_key()),
-            public=_raw(private.public_key()),
-            sealed=signing_keys.sealed(private.private_bytes_raw()),
-            signs_from=now if at_once else now + signing_keys.CACHED,
-        )
+        with tenant_context(NOBODY):  # keys are the installation's, and nothing inside a tenant writes them
+            made = _add_key(now, at_once=at_once)
         record("signing_key.rotated", facts={"kid": made.kid, "at_once": at_once})
     signing_keys.forget()
     return made
+
+
+def _add_key(now: datetime, *, at_once: bool) -> SigningKey:
+    _keep_first()
+    if at_once:
+        SigningKey.objects.filter(retired_at=None).update(retired_at=now)
+    private = Ed25519PrivateKey.generate()
+    return SigningKey.objects.create(
+        kid=signing_keys.kid_of(private.public_key()),
+        public=_raw(private.public_key()),
+        sealed=signing_keys.sealed(private.private_bytes_raw()),
+        signs_from=now if at_once else now + signing_keys.CACHED,
+    )
 
 
 def _keep_first() -> None:

@@ -62,6 +62,8 @@ GLOBEX_FORM: dict[str, Any] = {
     },
 }
 
+ADMIN = "admin@orkestra.example"  # the Super Admin
+
 
 class Demo:
     """Makes everything, in the order of time."""
@@ -130,8 +132,7 @@ class Demo:
 
     def _orkestra(self) -> None:
         """This installation's own tenant, which takes reports about it; two people, for four eyes."""
-        admin = "admin@orkestra.example"
-        self._company("orkestra", "Orkestra (this installation)", "UTC", admin, "Ada Admin", key="admin")
+        self._company("orkestra", "Orkestra (this installation)", "UTC", ADMIN, "Ada Admin", key="admin")
         ada = self.people["admin"]
         user = self._person("security@orkestra.example", "Sam Ito")
         with self._as(ada):
@@ -148,16 +149,15 @@ class Demo:
             sent = submit_public(form, data=report.data, files={}).submission
         self._decide(sent, report.course, moment)
 
-    def _person(self, email: str, name: str, *, is_platform_admin: bool = False) -> User:
-        user = accounts.create_person(email=email, name=name, password=None, is_platform_admin=is_platform_admin)
+    def _person(self, email: str, name: str) -> User:
+        user = accounts.create_person(email=email, name=name, password=None)
         user.password = self.password
         with tenant_context(NOBODY):
             user.save(update_fields=["password"])
         return user
 
     def _company(self, slug: str, name: str, zone: str, email: str, person: str, key: str = "owner") -> Tenant:
-        is_admin = slug == "orkestra"
-        user = self._person(email, person, is_platform_admin=is_admin)
+        user = self._person(email, person)
         plan = "small" if slug == "globex" else "business"
         tenant = accounts.create_tenant(slug=slug, name=name, timezone=zone, owner=user, plan=plan)
         with as_system(tenant.pk):

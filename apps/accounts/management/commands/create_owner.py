@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
+from django.db import connections, transaction
 
 from apps.accounts import actions
 from apps.accounts.models import User
@@ -32,21 +32,25 @@ class Command(BaseCommand):
         password = getpass.getpass("Password: ")
         try:
             validate_password(password, User(email=options["email"], name=options["name"]))
+            if options["platform_admin"] and "owner" not in connections:
+                raise CommandError("Only the owner of the tables makes a Super Admin: set DATABASE_OWNER_URL.")
             with transaction.atomic():
-                self._make(options, password)
+                user = self._make(options, password)
+            if options["platform_admin"]:
+                actions.make_super_admin(user)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
         except Refused as refused:
             raise CommandError(str(refused)) from None
         self.stdout.write(self.style.SUCCESS(f"{options['email']} can sign in."))
 
-    def _make(self, options: dict[str, Any], password: str) -> None:
+    def _make(self, options: dict[str, Any], password: str) -> User:
         user = actions.create_person(
             email=options["email"],
             name=options["name"],
             password=password,
-            is_platform_admin=options["platform_admin"],
         )
         if options["tenant"]:
             name = options["tenant_name"] or options["tenant"].capitalize()
             actions.create_tenant(slug=options["tenant"], name=name, timezone=options["timezone"], owner=user)
+        return user
