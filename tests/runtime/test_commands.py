@@ -88,6 +88,15 @@ def test_a_wrong_variable_is_named_in_one_sentence(acme, name, value):
     assert "Traceback" not in said
 
 
+def test_mails_that_are_printed_are_a_warning_and_no_failure(acme):
+    said = {}
+    for url in ("", "console:", "smtp://mail.example:25"):
+        done = manage("check_config", EMAIL_URL=url)
+        assert done.returncode == 0, done.stdout + done.stderr
+        said[url] = next(line for line in done.stdout.splitlines() if line.startswith("EMAIL_URL"))
+    assert {url for url, line in said.items() if "warning: names no mail server" in line} == {"", "console:"}
+
+
 WRONG = {
     "ORKESTRA_SIGNING_KEY": "garbage",
     "ORKESTRA_AUDIT_KEY": "garbage",

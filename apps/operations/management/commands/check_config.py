@@ -86,6 +86,20 @@ CHECKS: dict[str, Check] = {
 }
 
 
+def printed_mails(value: str) -> str:
+    is_printed = urlsplit(value).scheme == "console"
+    return "warning: names no mail server, so mails are printed, links and all" if is_printed else ""
+
+
+# A value -> what to think of before strangers come; it may be meant, so the command does not fail by it.
+WARNINGS: dict[str, Check] = {"EMAIL_URL": printed_mails}
+
+
+def warning(name: str, value: str) -> str:
+    """What is not wrong with a variable, and seldom meant in production; empty where there is nothing."""
+    return WARNINGS[name](value) if name in WARNINGS else ""
+
+
 def problem(name: str, value: str) -> str:
     """What is wrong with a variable, never with its value in it where that is a secret; empty when nothing is."""
     if not value:
@@ -109,8 +123,9 @@ class Command(BaseCommand):
             value, source = config.find(variable.name)
             shown = ("set" if value else "") if variable.secret else value
             found = problem(variable.name, value)
+            said = found or warning(variable.name, value) or variable.purpose
             if found:
                 wrong.append(f"{variable.name}: {found}")
-            self.stdout.write(f"{variable.name:<28} {shown or '-':<32} {source:<44} {found or variable.purpose}")
+            self.stdout.write(f"{variable.name:<28} {shown or '-':<32} {source:<44} {said}")
         if wrong:
             raise CommandError("\n".join(wrong))
