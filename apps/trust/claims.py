@@ -19,8 +19,8 @@ CLAIMS: tuple[Claim, ...] = (
         "audit_chain",
         _("Audit chain"),
         _(
-            "Every act but the saving of a draft is an entry in a hash chain per tenant, written in the transaction of the act, "
-            "verified in the background and on demand."
+            "Every act but the saving of a draft or of a view of the log, and the refresh of a token, is an entry in a hash "
+            "chain per tenant, written in the transaction of the act, verified in the background and on demand."
         ),
         True,
         "audit.chain",
@@ -105,7 +105,7 @@ CLAIMS: tuple[Claim, ...] = (
         _("Nobody approves their own"),
         _(
             "Whoever is signed in and sends a submission is never asked to decide on it; who sends by a public form is not "
-            "known. A step without enough people stands still. A stand-in "
+            "known, and what a service account sends may be decided by whoever has its key. A step without enough people stands still. A stand-in "
             "decides for a set time, never on what they sent or in a step that asks them too, and both names are kept."
         ),
         True,
@@ -288,8 +288,9 @@ CLAIMS: tuple[Claim, ...] = (
         "observability",
         _("Logs, metrics and alerts"),
         _(
-            "Log lines are JSON, hold ids and nothing that people type; one id, the caller's if given, goes from request to jobs; "
-            "metrics have a port of their own and name no tenant; security events are kept where the app can only add them."
+            "Our log lines are JSON, hold ids and nothing that people type; where no mail server is named, mails are printed "
+            "beside them, and PostgreSQL's own log holds statements that failed, with their values. One id, the caller's if "
+            "given, goes from request to jobs; metrics have a port of their own and name no tenant; security events are kept where the app can only add them."
         ),
         True,
         "operations.observability",

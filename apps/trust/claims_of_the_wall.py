@@ -42,7 +42,7 @@ WALL: tuple[Claim, ...] = (
         _("Signed jobs"),
         _(
             "Every job is signed over its task, tenant and arguments with a key that the database never holds; a worker "
-            "runs no other, and one that somebody put into the queue is an event and an audit entry."
+            "runs no other, and one of a task of ours that somebody put into the queue is an event and an audit entry."
         ),
         True,
         "trust.signed_jobs",

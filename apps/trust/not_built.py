@@ -21,6 +21,22 @@ NOT_BUILT: tuple[tuple[str, Text, Text], ...] = (
         ),
     ),
     (
+        "continuous_backup",
+        _("Backups by themselves, to the minute"),
+        _(
+            "scripts/up takes none; a timer in deploy/systemd/ does, each night. What came since the last one is lost with the "
+            "database."
+        ),
+    ),
+    (
+        "rate_limits",
+        _("Limits on requests behind sign-in"),
+        _(
+            "Tries at sign-in, signing up, invitations and public forms are counted; how often somebody who is signed in, or a "
+            "key, asks for anything else is not. A proxy can do it."
+        ),
+    ),
+    (
         "encryption_at_rest",
         _("Encryption of answers and files at rest"),
         _(
