@@ -29,6 +29,7 @@ TESTS = (
     "tests/attack/test_odd_places_and_times.py",
     "tests/attack/test_spans.py",
     "tests/attack/test_acts_never_logged.py",
+    "tests/attack/test_pruning.py",
     "tests/attack/test_rows_turned_round.py",
     "tests/faults/test_anchors.py",
     "tests/faults/test_anchor_places.py",

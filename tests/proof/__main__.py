@@ -218,7 +218,8 @@ def speed() -> Section:
     figures = {key: value for key, value in measured.items() if key.startswith(("list_", "submit_", "messages_"))}
     lines = [
         "Each p50 and p95 is the median of the rounds', and the percentage the median of the rounds' own ratios, so that one "
-        "does not follow from the others. Written by this run: docs/performance/isolation.json.",
+        "does not follow from the others. Measured in this run; docs/performance/isolation.json may be of a later one, on another "
+        "machine.",
     ] + [
         f"{name.replace('_', ' ')}: p50 {one['p50_walled_ms']} ms with the wall and {one['p50_unwalled_ms']} without, "
         f"p95 {one['p95_walled_ms']} and {one['p95_unwalled_ms']} ({one['added_percent']:+} % at p50, the median of {measured['rounds']} rounds)."
@@ -260,7 +261,7 @@ def main(names: list[str]) -> int:
         database.drop(DATABASE)
     if not names:
         _write(about, found)
-        print("Commit docs/proofs/isolation.* and docs/performance/isolation.json together: they are of one run.")
+        print("Commit docs/proofs/isolation.* and, as measured in this run, docs/performance/isolation.json.")
     return 1 if any(section.red for section in found.values()) else 0
 
 
