@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from django.db import connections
-from procrastinate import App, PsycopgConnector
+from procrastinate import App
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
@@ -22,6 +22,8 @@ from apps.audit.checkpoints import checkpoint_all
 from apps.audit.sealer import seal_all, seal_forgotten
 from apps.tenants.measures import JOB_DURATION, JOBS_RUN
 from apps.tenants.slots import slots
+
+from .notices import Connector
 
 log = structlog.get_logger(__name__)
 SEAL_EVERY_SECONDS = 0.5
@@ -51,7 +53,7 @@ async def _run(dsn: str, concurrency: int, stalled_after: int) -> int:
     # A job, the sealer and the heartbeats have a thread each; by itself Python has as few as the machine has processors.
     threads = concurrency + sum(SLOW_QUEUES.values()) + 2
     loop.set_default_executor(ThreadPoolExecutor(threads, thread_name_prefix="work"))
-    connector = PsycopgConnector(conninfo=dsn, min_size=1, max_size=concurrency + sum(SLOW_QUEUES.values()) + 6)
+    connector = Connector(conninfo=dsn, min_size=1, max_size=concurrency + sum(SLOW_QUEUES.values()) + 6)
     worker_app: App = app.with_connector(connector)
     quick = sorted({task.queue for task in worker_app.tasks.values()} - set(SLOW_QUEUES) | {"default"})
     async with worker_app.open_async():

@@ -22,6 +22,7 @@ from openfeature.flag_evaluation import Reason
 from apps.accounts.tokens import issue_access
 from apps.audit.models import Entry
 from apps.flags import actions, evaluation
+from apps.flags.listening import CHANNEL
 from apps.flags.models import Flag
 from apps.flags.preview import Flips, flips
 from apps.flags.rules import BUCKETS, Rule, bucket, decide
@@ -182,6 +183,22 @@ def test_a_listener_whose_connection_dies_reads_again_and_listens_again(api, acm
             break
         threading.Event().wait(0.01)
     assert evaluation._changes > before
+
+
+def test_a_listener_hears_a_notice_of_any_text_and_goes_on(api, acme, flag):
+    """PostgreSQL lets every role send one; its text is never read."""
+    assert ask(api, acme.editor, flag.key).json()["value"] is False
+    assert evaluation.listener.hears.wait(30)
+    for payload in ("x", "[]", '{"type": 7}', "[" * 7900):
+        before = evaluation._changes
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload])
+        for _turn in range(3000):
+            if evaluation._changes > before:
+                break
+            threading.Event().wait(0.01)
+        assert evaluation._changes > before
+    assert evaluation.listener.hears.is_set()
 
 
 def test_who_would_flip_is_shown_before_anything_is_saved(acme, globex, flag):
