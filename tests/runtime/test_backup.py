@@ -177,6 +177,20 @@ def test_after_a_restore_nobody_is_signed_in_and_nothing_goes_out_by_itself(here
     assert empty.ask(running) == [("https://logs.example/on",)], "one that its owner paused stays so"
 
 
+def test_a_job_that_ran_when_the_backup_was_taken_is_held_too(here, empty, tmp_path):
+    """A worker takes over the jobs of one that is gone: after a restore it would send this mail by itself."""
+    mail = "(SELECT min(id) FROM procrastinate_jobs WHERE task_name = 'comms.send_mail' AND status = 'todo')"
+    runs = f"UPDATE procrastinate_jobs SET status = 'doing' WHERE id = {mail} RETURNING id"
+    ((job,),) = here.ask(runs)
+    try:
+        taken = here.manage("backup", str(tmp_path))
+    finally:
+        here.ask("UPDATE procrastinate_jobs SET status = 'todo' WHERE id = %s RETURNING id", job)
+    done = empty.manage("restore", str(folder_of(taken)))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert empty.ask("SELECT task_name FROM procrastinate_jobs WHERE status IN ('todo', 'doing')") == []
+
+
 def test_the_wall_stands_in_what_was_restored(restored):
     place, _source, (done, _verified) = restored
     assert done.returncode == 0

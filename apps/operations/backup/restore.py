@@ -24,11 +24,12 @@ from .tools import program, run
 
 Say = Callable[[str], None]
 SCHEMA = re.compile(r" (?:SCHEMA - public|(?:ACL|COMMENT) - SCHEMA public) ")
-# What could be used again by whoever had it, and mails that may have gone out already. No log tells of these.
+# What could be used again by whoever had it, and mails that may have gone out already; a job that ran when the backup was
+# taken would be taken over as a dead worker's. No log tells of these.
 ENDED = (
     "DELETE FROM accounts_browsersession",
     "UPDATE accounts_tokenfamily SET revoked_at = now() WHERE revoked_at IS NULL",
-    "DELETE FROM procrastinate_jobs WHERE status = 'todo'",
+    "DELETE FROM procrastinate_jobs WHERE status IN ('todo', 'doing')",
 )
 
 
