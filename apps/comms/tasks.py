@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import structlog
+
 from apps.tenants.context import TenantContext, as_system, tenant_context
 from apps.tenants.jobs import RetryStrategy, forget_failed_jobs, periodic_task, task_apart, tenant_task
 from apps.tenants.models import Tenant
 
 from . import actions
+from .hold import is_held
+
+log = structlog.get_logger(__name__)
 
 # Attempts after 4, 16, 64 … seconds: a mail server that restarts costs a minute, one that is away for hours is waited for.
 RETRY = RetryStrategy(max_attempts=actions.MAX_ATTEMPTS, exponential_wait=4, retry_exceptions={actions.TryAgain})
@@ -16,13 +21,17 @@ RETRY = RetryStrategy(max_attempts=actions.MAX_ATTEMPTS, exponential_wait=4, ret
 
 @tenant_task(name="comms.send_mail", queue="mail", retry=RETRY)
 def send_mail(*, message_id: str) -> None:
-    """Hand one mail of the outbox to the mail server."""
+    """Hand one mail of the outbox to the mail server; after a restore it stays there."""
+    if is_held():
+        return log.warning("mail_held", message=message_id)
     actions.deliver(UUID(message_id))
 
 
 @tenant_task(name="comms.deliver_webhook", queue="webhooks")
 def deliver_webhook(*, delivery_id: str) -> None:
-    """Tell one endpoint about one event; what fails is promised again by the attempt itself."""
+    """Tell one endpoint about one event; what fails is promised again by the attempt itself. After a restore it waits."""
+    if is_held():
+        return log.warning("webhook_held", delivery=delivery_id)
     actions.attempt(UUID(delivery_id))
 
 

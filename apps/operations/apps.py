@@ -30,6 +30,9 @@ ACTIONS = {
     "backup.restored": Act(
         _("Restored a backup"), _("The installation is what a backup was."), ("made_at", "files", "parts")
     ),
+    "outbox.held": Act(
+        _("Held what would go out after a restore"), _("No mail and no webhook goes out until an operator lets them.")
+    ),
     "outbox.released": Act(
         _("Let out what waited after a restore"),
         _("Mails, webhooks and streams that a restore had held go on, in every tenant."),

@@ -177,6 +177,42 @@ def test_after_a_restore_nobody_is_signed_in_and_nothing_goes_out_by_itself(here
     assert empty.ask(running) == [("https://logs.example/on",)], "one that its owner paused stays so"
 
 
+PROMISED = """
+from uuid import UUID
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import transaction
+from apps.comms import actions, tasks
+from apps.comms.actions import delivering, mail
+from apps.comms.models import OutboxMessage, WebhookDelivery, WebhookEndpoint
+from apps.tenants.context import as_system
+from apps.tenants.job_signing import signed
+went = []
+mail._hand_over = lambda message: went.append("mail")
+delivering._call = lambda delivery: went.append("webhook") or delivering.Result(status=200)
+tenant = "{tenant}"
+with as_system(UUID(tenant)), transaction.atomic():
+    endpoint = WebhookEndpoint.objects.first() or WebhookEndpoint.objects.create(url="https://hooks.example/in", events=["audit.checkpoint"])
+    (delivery,) = actions.events.tell([endpoint], "audit.checkpoint", {{}})
+    message = OutboxMessage.objects.create(dedupe=str(delivery.pk), to="a@b.example", template="x", subject="x", body="x")
+    mail_id, delivery_id = str(message.pk), str(delivery.pk)
+tasks.send_mail(**signed("comms.send_mail", {{"tenant_id": tenant, "message_id": mail_id}}))
+tasks.deliver_webhook(**signed("comms.deliver_webhook", {{"tenant_id": tenant, "delivery_id": delivery_id}}))
+print(delivery_id, *went)
+"""
+
+
+def test_what_a_restored_installation_promises_by_itself_is_held_until_it_is_released(acme, restored):
+    """As periodic tasks do: heads are told once a day, a stand-in ends by its time."""
+    place, _source, _done = restored
+    promise = ["shell", "-v", "0", "-c", PROMISED.format(tenant=acme)]
+    done = place.manage_all(promise, ["release_outbox"], promise)
+    (delivery, *went), (_other, *went_after) = (done[turn].stdout.splitlines()[-1].split() for turn in (0, 2))
+    assert went == [], done[0].stdout
+    assert went_after == ["mail", "webhook"], done[2].stdout
+    jobs = "SELECT count(*) FROM procrastinate_jobs WHERE args->>'delivery_id' = %s AND status = 'todo'"
+    assert place.ask(jobs, delivery) == [(2,)], "the one of the promise, which this test ran itself, and the release's"
+
+
 def test_a_job_that_ran_when_the_backup_was_taken_is_held_too(here, empty, tmp_path):
     """A worker takes over the jobs of one that is gone: after a restore it would send this mail by itself."""
     mail = "(SELECT min(id) FROM procrastinate_jobs WHERE task_name = 'comms.send_mail' AND status = 'todo')"

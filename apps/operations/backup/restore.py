@@ -15,6 +15,7 @@ from psycopg import sql
 
 from apps.accounts.actions import end_every_api_key
 from apps.audit.verify import verify
+from apps.comms.hold import hold
 from apps.operations.streams.models import Stream
 from apps.tenants.context import NOBODY, TenantContext, as_system, tenant_context
 from apps.tenants.models import Tenant
@@ -57,6 +58,7 @@ def restore(folder: Path, *, url: str, reader: str, attachments: Path, say: Say)
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in ENDED:
             connection.execute(statement)
+    hold()
     _end_keys_and_hold_streams()
     say(
         "Sessions, tokens and API keys are ended. Mails, webhooks and streams are held until `manage.py release_outbox`."
