@@ -37,7 +37,8 @@ def read_keys(pem: str) -> tuple[Ed25519PrivateKey, ...]:
             raise ImproperlyConfigured(f"{VARIABLE} must hold Ed25519 keys only.")
         found.append(key)
     if not found:
-        raise ImproperlyConfigured(f"{VARIABLE} is not set: nothing can be signed for the audit log.")
+        what = "holds no private key" if pem else "is not set"
+        raise ImproperlyConfigured(f"{VARIABLE} {what}: nothing can be signed for the audit log.")
     return tuple(found)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 from functools import lru_cache
 
 import pytest
@@ -297,6 +299,29 @@ def test_the_command_ends_with_what_it_found(log, capsys, how, code):
         call_command("verify_audit", tenant=log.slug, processes=2)
     assert stop.value.code == code
     assert log.slug in capsys.readouterr().out
+
+
+def test_a_process_that_is_killed_is_no_verdict(log, monkeypatch, capsys):
+    from apps.audit import parallel
+
+    monkeypatch.setattr(parallel, "STRETCH", 256)
+    monkeypatch.setattr(parallel, "walk_log", lambda *where: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(SystemExit) as stop:
+        call_command("verify_audit", tenant=log.slug, processes=2)
+    assert stop.value.code == 4
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("Could not run: BrokenProcessPool: ")
+
+
+def test_an_interrupt_is_no_verdict(log, monkeypatch, capsys):
+    def interrupt(tenant):
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("apps.audit.management.commands.verify_audit.seal", interrupt)
+    with pytest.raises(SystemExit) as stop:
+        call_command("verify_audit", tenant=log.slug, processes=1)
+    assert stop.value.code == 4
+    assert capsys.readouterr().err == "Could not run: KeyboardInterrupt\n"
 
 
 def test_several_processes_find_the_same_as_one(log, monkeypatch):

@@ -7,6 +7,7 @@ import os
 import pytest
 from django.db import connections
 
+from apps.audit.checkpoints import checkpoint
 from apps.audit.models import Seal
 from apps.audit.sealer import seal
 from apps.tenants.context import as_system
@@ -64,6 +65,53 @@ def test_it_says_when_it_could_not_verify(acme):
     done = manage("verify_audit", DATABASE_URL=nowhere, DATABASE_PLATFORM_URL=nowhere, DATABASE_SEALER_URL=nowhere)
     assert done.returncode == 4
     assert "Traceback" not in done.stderr
+
+
+JUDGES = ("verify_audit", "reconcile_audit")
+
+
+def check_no_verdict(done: Done, *words: str) -> None:
+    """It ended with 4 and one line that names what is wrong."""
+    assert done.returncode == 4, (done.returncode, done.stderr)
+    (line,) = done.stderr.splitlines()
+    assert all(word in line for word in words), line
+
+
+def test_a_wrong_argument_is_no_verdict_on_a_log(acme):
+    wrong = {
+        "--bogus": ["--bogus"], "--full": ["--full", "--incremental"], "'two'": ["--processes", "two"],
+        "--force-color": ["--force-color", "--no-color"], "acme": ["acme"], "--tenant": ["--traceback", "--tenant"],
+    }  # fmt: skip
+    commands_ = [["verify_audit", *arguments] for arguments in wrong.values()] + [["reconcile_audit", "--bogus"]]
+    for done, word in zip(commands.manage_all(urls(), *commands_), [*wrong, "--bogus"], strict=True):
+        check_no_verdict(done, word)
+
+
+@pytest.mark.parametrize("command", JUDGES)
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ORKESTRA_SECRET_KEY", "another secret of at least thirty-two characters", "rotate_context_key"),
+        ("DATABASE_URL", "mysql://x", "PostgreSQL"),
+        ("ORKESTRA_PORT", "eighty", "whole number"),
+    ],
+)
+def test_a_wrong_variable_is_no_verdict_on_a_log(acme, command, name, value, said):
+    check_no_verdict(manage(command, "--tenant", acme.slug, **{name: value}), name, said)
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"ORKESTRA_AUDIT_KEY": "", "ORKESTRA_AUDIT_KEY_FILE": "/nowhere/key.pem"}, "/nowhere/key.pem"),
+        ({"ORKESTRA_AUDIT_KEY": "x"}, "holds no private key"),
+    ],
+    ids=["a file that is not there", "garbage"],
+)
+def test_without_the_key_there_is_no_verdict_on_a_log(acme, variables, said):
+    seal(acme.id)
+    checkpoint(acme.id)
+    check_no_verdict(manage("verify_audit", "--tenant", acme.slug, **variables), "ORKESTRA_AUDIT_KEY", said)
 
 
 def test_every_variable_is_listed_with_its_source_and_no_secret_is_shown(acme):

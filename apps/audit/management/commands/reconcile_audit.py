@@ -5,35 +5,27 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand
-from django.db import DatabaseError
-
+from apps.audit.management.verdict import VerdictCommand
 from apps.audit.reconcile import keep, reconcile
 from apps.tenants.context import TenantContext, as_system, tenant_context
 from apps.tenants.models import Tenant
 
-WHOLE, UNLOGGED, COULD_NOT_RUN = 0, 1, 4
+WHOLE, UNLOGGED = range(2)
 
 
-class Command(BaseCommand):
+class Command(VerdictCommand):
     help = (
         "Compare what is stored with what the audit logs say. Exits 0 when every row has its entry, 1 naming each kind "
         "of row that has none, 4 if it could not run."
     )
-    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--tenant", help="address of one tenant; all when left out")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            found = self._all(options["tenant"])
-        except DatabaseError as error:
-            self.stderr.write(f"Could not compare: {error}")
-            sys.exit(COULD_NOT_RUN)
+        found = self._all(options["tenant"])
         if not found:
-            self.stderr.write("There is no such tenant.")
-            sys.exit(COULD_NOT_RUN)
+            self.could_not_run("There is no such tenant.")
         sys.exit(WHOLE if all(found) else UNLOGGED)
 
     def _all(self, slug: str | None) -> list[bool]:

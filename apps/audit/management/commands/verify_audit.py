@@ -6,12 +6,9 @@ import os
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand
-from django.db import DatabaseError
-
 from apps.audit import private
-from apps.audit.checkpoints import NotSigned
 from apps.audit.instance import check_instance
+from apps.audit.management.verdict import VerdictCommand
 from apps.audit.parallel import in_processes
 from apps.audit.sealer import seal
 from apps.audit.verify import Verification, keep, verify
@@ -19,15 +16,14 @@ from apps.audit.walk import Damage, Kind
 from apps.tenants.context import TenantContext, as_system, tenant_context
 from apps.tenants.models import Tenant
 
-WHOLE, TAMPERED, TRUNCATED, INCOMPLETE, COULD_NOT_RUN = range(5)
+WHOLE, TAMPERED, TRUNCATED, INCOMPLETE = range(4)
 
 
-class Command(BaseCommand):
+class Command(VerdictCommand):
     help = (
         "Verify the audit logs of all tenants and the log of all checkpoints. Exits 0 when all are whole, 1 naming the "
         "first bad entry and the kind of damage, 2 when an end is cut off, 3 when only private values are missing with no erasure to attest it, 4 if it could not run."
     )
-    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--tenant", help="address of one tenant; all when left out")
@@ -39,15 +35,10 @@ class Command(BaseCommand):
     lost = changed = 0  # private values
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            found = list(self._verify(options))
-            damage = None if options["tenant"] else self._instance()
-        except (DatabaseError, NotSigned) as error:
-            self.stderr.write(f"Could not verify: {error}")
-            sys.exit(COULD_NOT_RUN)
+        found = list(self._verify(options))
+        damage = None if options["tenant"] else self._instance()
         if not found:
-            self.stderr.write("There is no such tenant.")
-            sys.exit(COULD_NOT_RUN)
+            self.could_not_run("There is no such tenant.")
         kinds = {result.kind for result in found if not result.whole} | ({damage.kind.value} if damage else set())
         if self.changed or kinds - {Kind.TAIL_CUT.value}:
             sys.exit(TAMPERED)
