@@ -72,7 +72,14 @@ ACTIONS = {
     "log.origin_opened": Act(
         _("Began the log under a new name after a restore"),
         _("A backup lacked entries that were signed; the range that is lost is named."),
-        ("incarnation", "before", "anchored", "lost_from", "lost_to", "root", "logs"),
+        ("incarnation", "before", "anchored", "lost_from", "lost_to", "root", "logs", "own_from", "own_to", "gone"),
+    ),
+    "log.lost": Act(
+        _("Lost the whole log of a tenant in a restore"),
+        _(
+            "A tenant came after the backup: it is in the database no more, and anchors outside hold how far its log was signed."
+        ),
+        ("incarnation", "lost_from", "lost_to"),
     ),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -29,6 +30,11 @@ class Loss:
     have: int
     tenants: dict[UUID, tuple[int, int]]
 
+    def of(self, tenant: UUID) -> dict[str, int]:
+        """The range that one log lost, as its entry tells it; from 0 to 0 is nothing."""
+        lost_from, lost_to = self.tenants.get(tenant, (0, 0))
+        return {"lost_from": lost_from, "lost_to": lost_to}
+
 
 def find_loss() -> Loss:
     """Compare the database with the anchors. Raises NothingLost, Unreachable."""
@@ -53,23 +59,28 @@ def open_origin(loss: Loss) -> int:
 
     The entries come first: whoever is interrupted finds the loss again and may begin once more.
     """
-    before = incarnation()
-    number = max(before, loss.anchor.incarnation) + 1
-    facts = {
-        "incarnation": number, "before": before, "lost_from": loss.have, "anchored": loss.anchor.incarnation,
-        "lost_to": loss.anchor.size, "root": loss.anchor.root.hex(), "logs": len(loss.tenants),
-    }  # fmt: skip
-    with as_system(PLATFORM_TENANT_ID), transaction.atomic():
-        record("log.origin_opened", Target("installation", PLATFORM_TENANT_ID, "Orkestra"), facts=facts)
+    number = max(incarnation(), loss.anchor.incarnation) + 1
     with tenant_context(TenantContext(platform=True, credential="system")):
         known = {tenant.pk: tenant for tenant in Tenant.objects.exclude(pk=PLATFORM_TENANT_ID)}
+    _tell_of_all(loss, number, gone=loss.tenants.keys() - known.keys() - {PLATFORM_TENANT_ID})
     for pk, tenant in known.items():
-        lost_from, lost_to = loss.tenants.get(pk, (0, 0))
         with as_system(pk), transaction.atomic():
-            record(
-                "log.origin_opened", tenant, facts={"incarnation": number, "lost_from": lost_from, "lost_to": lost_to}
-            )
+            record("log.origin_opened", tenant, facts={"incarnation": number} | loss.of(pk))
     open_incarnation(number)
     anchors.forget()
     checkpoint_all()
     return number
+
+
+def _tell_of_all(loss: Loss, number: int, *, gone: Set[UUID]) -> None:
+    """In the platform's log: what was lost of all, of that log itself, and of each tenant that is in this database no more."""
+    own = loss.of(PLATFORM_TENANT_ID)
+    facts = {
+        "incarnation": number, "before": incarnation(), "lost_from": loss.have, "anchored": loss.anchor.incarnation,
+        "lost_to": loss.anchor.size, "root": loss.anchor.root.hex(), "logs": len(loss.tenants),
+        "own_from": own["lost_from"], "own_to": own["lost_to"], "gone": len(gone),
+    }  # fmt: skip
+    with as_system(PLATFORM_TENANT_ID), transaction.atomic():
+        record("log.origin_opened", Target("installation", PLATFORM_TENANT_ID, "Orkestra"), facts=facts)
+        for pk in sorted(gone):
+            record("log.lost", Target("tenant", pk), facts={"incarnation": number} | loss.of(pk))

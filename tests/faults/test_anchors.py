@@ -17,7 +17,7 @@ from django.db import transaction
 from moto.server import ThreadedMotoServer
 
 from apps.audit import keys, note, probes, sealer
-from apps.audit.actions import record
+from apps.audit.actions import record, record_platform
 from apps.audit.anchored import held_outside
 from apps.audit.checkpoints import NotSigned, checkpoint, checkpoint_instance
 from apps.audit.incarnations import incarnation
@@ -28,7 +28,7 @@ from apps.audit.verify import verify
 from apps.audit.walk import Damage, Kind
 from apps.comms import actions as webhooks
 from apps.comms.models import OutboxMessage, WebhookDelivery
-from apps.operations import anchors, told
+from apps.operations import anchors, origins, told
 from apps.operations.places import place_of
 from apps.tenants import clock
 from apps.tenants.context import NOBODY, as_system, tenant_context
@@ -149,6 +149,64 @@ def test_a_restored_old_state_is_not_signed_and_goes_on_under_a_new_origin_that_
         anchors.publish()
         with as_system(PLATFORM_TENANT_ID):
             check_instance()
+
+
+@contextmanager
+def never_made(company):
+    """The database has no such tenant and no log of it; afterwards it has them again."""
+    tables = {"tenants_tenant": "id", "audit_seal": "tenant_id"}
+    with database.superuser() as admin:
+        admin.execute("SET session_replication_role = replica")
+        for table, column in tables.items():
+            admin.execute(
+                f"CREATE TABLE public.away_{table} AS SELECT * FROM {table} WHERE {column} = %s", [company.id]
+            )
+            admin.execute(f"DELETE FROM {table} WHERE {column} = %s", [company.id])
+    try:
+        yield
+    finally:
+        with database.superuser() as admin:
+            admin.execute("SET session_replication_role = replica")
+            for table in tables:
+                admin.execute(f"INSERT INTO {table} SELECT * FROM public.away_{table}")
+                admin.execute(f"DROP TABLE public.away_{table}")
+
+
+def opened() -> tuple[dict, dict]:
+    """Open a new origin: what the platform's log tells of it, and of each tenant that is gone, by its id."""
+    since = clock.now()
+    origins.open_origin(origins.find_loss())
+    with as_system(PLATFORM_TENANT_ID):
+        mine = list(Entry.objects.filter(action__in=["log.origin_opened", "log.lost"], time__gte=since))
+    (whole,) = (entry.facts for entry in mine if entry.action == "log.origin_opened")
+    return whole, {entry.target_id: entry.facts for entry in mine if entry.action == "log.lost"}
+
+
+def test_what_the_platforms_own_log_lost_is_told_by_its_range(folder, acme):
+    seal(PLATFORM_TENANT_ID)
+    kept = checkpoint(PLATFORM_TENANT_ID)
+    before = sign(acme)
+    record_platform("context.forged", outcome="refused")
+    seal(PLATFORM_TENANT_ID)
+    lost = checkpoint(PLATFORM_TENANT_ID)
+    checkpoint_instance()
+    anchors.publish()
+    with as_if_restored(before.place + 1):
+        told, gone = opened()
+    assert (told["own_from"], told["own_to"]) == (kept.size, lost.size)
+    assert gone == {}
+
+
+def test_a_tenant_that_came_after_the_backup_is_told_by_its_id_and_by_what_was_signed_of_it(folder, acme, globex):
+    before = sign(acme)
+    lost = sign(globex)
+    anchors.publish()
+    with as_if_restored(before.place + 1), never_made(globex):
+        told, gone = opened()
+    assert (told["own_from"], told["own_to"], told["logs"], told["gone"]) == (0, 0, 1, 1)
+    assert {tenant: (facts["lost_from"], facts["lost_to"]) for tenant, facts in gone.items()} == {
+        globex.id: (0, lost.size)
+    }
 
 
 def test_a_place_that_was_never_reached_keeps_everything_unsigned(monkeypatch, acme):
