@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import transaction
 
 from apps.accounts.models import User
 from apps.audit.actions import Target, record_platform
 from apps.tenants import clock, context_keys
 from apps.tenants.context import with_changes
+from apps.tenants.encryption import Key
 from apps.tenants.models import PLATFORM_TENANT_ID
 
 from .backup.manifest import Manifest
@@ -31,6 +34,12 @@ def rotate_context_key(*, retire_others: bool) -> str:
     kid = context_keys.rotate(retire_others=retire_others)
     record_platform("context.key_rotated", ABOUT, facts={"key": kid, "retired_others": retire_others})
     return kid
+
+
+def encryption_key_rotated(ring: Sequence[Key], *, kept: bool) -> None:
+    """Record that the first of these keys seals from now on; `kept` says that it was put there by hand."""
+    facts = {"key": ring[0].name, "older": [key.name for key in ring[1:]], "kept": kept}
+    record_platform("encryption_key.rotated", ABOUT, facts=facts)
 
 
 def _facts(manifest: Manifest) -> dict[str, object]:

@@ -46,6 +46,11 @@ ACTIONS = {
         _("The database takes another key for the signed context."),
         ("key", "retired_others"),
     ),
+    "encryption_key.rotated": Act(
+        _("Changed the key of what is stored encrypted"),
+        _("Another key seals stored secrets, and all are sealed anew by it; keys stand here by their public names."),
+        ("key", "older", "kept"),
+    ),
     "alarm.seen": Act(
         _("Marked security events as seen"),
         _("A Super Admin has read security events and says so."),

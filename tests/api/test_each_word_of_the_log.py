@@ -138,6 +138,7 @@ def work(acme: Any, api: Any) -> None:
 
 
 def operators(acme: Any) -> None:
+    call_command("rotate_encryption_key", "--keep-keys", stdout=StringIO())
     call_command("set_plan", acme.slug, "team", "--limit", "members=80", stdout=StringIO())
     key = f"walk-{uuid4().hex[:8]}"
     create_flag(key=key, description="Walk")
@@ -192,7 +193,10 @@ WORDS: dict[str, list[Told]] = {
         Told("password.refused", "anonymous", "none", "member", outcome="refused"),
     ],
     "tokens": [Told(f"token.{what}", "editor", about="token_family") for what in ("issued", "revoked")],
-    "keys": [Told(f"api_key.{what}", "owner", about="api_key") for what in ("created", "revoked")],
+    "keys": [
+        *(Told(f"api_key.{what}", "owner", about="api_key") for what in ("created", "revoked")),
+        Told("encryption_key.rotated", JOB, JOB, "installation", platform=True),
+    ],
     "MFA": [Told("factor.added", "viewer", PAGE, "user")],
     "invitations": [
         Told("invitation.sent", "owner", about="invitation"),

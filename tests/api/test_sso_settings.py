@@ -13,10 +13,11 @@ from django.test import Client
 
 from apps.accounts.sso import actions
 from apps.accounts.sso.models import SsoConnection, SsoDomain
+from apps.audit.models import Entry
 from apps.tenants import clock, encryption
 from apps.tenants.context import as_system
 from apps.tenants.job_signing import signed
-from apps.tenants.models import Tenant
+from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
 from tests import database, name_server
 from tests.api.test_second_factor import code_of, set_up
 from tests.cast import PASSWORD, acting_as
@@ -354,6 +355,10 @@ def test_a_change_of_keys_seals_everything_anew_while_it_goes_on_working(acme, i
         call_command("rotate_encryption_key")
         assert encryption.ring()[0].name != original[0].name
         assert len(encryption.ring()) == 1
+        with as_system(PLATFORM_TENANT_ID):
+            told = Entry.objects.filter(action="encryption_key.rotated").latest("time").facts
+        assert told["key"] == encryption.ring()[0].name
+        assert (told["older"], told["kept"]) == ([key.name for key in original], False)
         with as_system(acme.id):
             connection.refresh_from_db()
             assert encryption.is_current(connection.client_secret)

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from apps.operations.actions import encryption_key_rotated
 from apps.tenants import encryption
 from apps.tenants.slots import slots
 
@@ -32,6 +33,7 @@ class Command(BaseCommand):
             )
         if path is not None and not options["keep_keys"]:
             _write(path, [secrets.token_urlsafe(32), *_read(path)])
+        encryption_key_rotated(encryption.ring(), kept=options["keep_keys"])
         for fields in slots.sealed:
             self.stdout.write(f"{fields.key:<28} {fields.reseal():>6} sealed anew")
         needed = set().union(*(fields.names() for fields in slots.sealed))
