@@ -113,8 +113,9 @@ OF_GLOBAL_TABLES: dict[str, dict[str, Policy]] = {
     },
     "accounts_user": own("id"),
     "accounts_kept": before_tenant(UNBOUND),
-    "accounts_signingkey": before_tenant("true"),
-    "accounts_revocation": before_tenant("true"),
+    **dict.fromkeys(
+        ("accounts_signingkey", "accounts_revocation", "flags_flag", "trust_candidatepolicy"), before_tenant("true")
+    ),
     "accounts_tokenfamily": guard("families", f"({UNBOUND} OR {bound('tenant_id', 'orkestra_tenant')})"),
     "comms_inboundevent": guard("inbox", UNBOUND),
     "accounts_browsersession": people("user_id"),

@@ -66,8 +66,10 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
         ),
         GlobalTable(
             "flags_flag",
-            "Switches are the same for all tenants; what one has differently stands behind the wall.",
+            "Switches are the same for all tenants; what one has differently stands behind the wall. "
+            "With a tenant bound, policies let none be added or changed.",
             app="SELECT, INSERT, UPDATE",
+            policies=BEFORE_A_TENANT,
         ),
         GlobalTable("billing_plan", "Plans are the same for all tenants, and no tenant's data."),
         GlobalTable(
@@ -109,7 +111,10 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
             app="SELECT, INSERT, UPDATE",
         ),
         GlobalTable(
-            "trust_candidatepolicy", "The policy of pages is the same for all tenants.", app="SELECT, INSERT, UPDATE"
+            "trust_candidatepolicy",
+            "The policy of pages is the same for all tenants. With a tenant bound, policies let none be added or changed.",
+            app="SELECT, INSERT, UPDATE",
+            policies=BEFORE_A_TENANT,
         ),
         GlobalTable(
             "operations_alarm",

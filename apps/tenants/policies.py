@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import models
+from django.db import migrations, models
 from django.db.backends.ddl_references import Statement, Table
 
 from .roles import APP, OWNER, PLATFORM, SEALER
@@ -17,6 +17,22 @@ UNBOUND = "(SELECT orkestra_before_tenant())"
 # What the owner binds, unsigned: migrations, and functions that run as the owner. It opens policies of the owner only.
 OWNER_BOUND = "(SELECT orkestra_owner_tenant())"
 TENANT_POLICIES = ("tenant", "owner", "read_across", "platform_write")
+
+
+def before_tenant(table: str, reads: str = "true") -> migrations.RunSQL:
+    """For a table of the installation: it is written before a tenant is known, and by no statement inside one."""
+    names = ("asked", "add", "change", "forget", "owner", "read_across")
+    return migrations.RunSQL(
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; ALTER TABLE {table} FORCE ROW LEVEL SECURITY; "
+        f"CREATE POLICY asked ON {table} FOR SELECT TO {APP} USING ({reads}); "
+        f"CREATE POLICY add ON {table} FOR INSERT TO {APP} WITH CHECK ({UNBOUND}); "
+        f"CREATE POLICY change ON {table} FOR UPDATE TO {APP} USING ({UNBOUND}) WITH CHECK ({UNBOUND}); "
+        f"CREATE POLICY forget ON {table} FOR DELETE TO {APP} USING ({UNBOUND}); "
+        f"CREATE POLICY owner ON {table} TO {OWNER} USING (true); "
+        f"CREATE POLICY read_across ON {table} FOR SELECT TO {PLATFORM} USING (true)",
+        f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY; ALTER TABLE {table} DISABLE ROW LEVEL SECURITY; "
+        + "; ".join(f"DROP POLICY {name} ON {table}" for name in names),
+    )
 
 
 class TenantPolicy(models.BaseConstraint):

@@ -31,6 +31,10 @@ ADDED = {
     "a revocation": (
         f"INSERT INTO accounts_revocation (id, kind, key, at) VALUES ('{new_id()}', 'tenant', '{new_id()}', now())"
     ),
+    "a switch": "INSERT INTO flags_flag SELECT * FROM flags_flag",
+    "a policy of pages": (
+        f"INSERT INTO trust_candidatepolicy (id, changes, started_at) VALUES ('{new_id()}', '{{{{}}}}', now())"
+    ),
     "another's address": (
         'INSERT INTO account_emailaddress (email, verified, "primary", user_id)'
         " VALUES ('a@evil.example', true, false, '{other}')"
@@ -52,6 +56,8 @@ CHANGED = {
     "recovery codes": "DELETE FROM accounts_recoverycode WHERE user_id = '{other}'",
     "what was taken back": "DELETE FROM accounts_revocation",
     "tries and links": "DELETE FROM accounts_kept",
+    "switches": "UPDATE flags_flag SET is_killed = true",
+    "the policy of pages": "UPDATE trust_candidatepolicy SET ended_at = now()",
     "keys of tokens": "UPDATE accounts_signingkey SET retired_at = now()",
 }
 

@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from apps.tenants import catalogue, roles
 from apps.tenants.backend.base import FORGED
 from apps.tenants.context import TenantContext, tenant_context
+from apps.tenants.declared import declared_policies
 from apps.tenants.models import TenantManager
 
 from .arena import BINDINGS, Arena
@@ -46,10 +47,20 @@ class Result:
         self.red += other.red
 
 
+def open_to_read() -> set[str]:
+    """Tables of the installation that the app reads whole by declaration, and writes before a tenant is known alone."""
+    declared = declared_policies(catalogue.tenant_tables())
+    return {
+        table for (table, name), policy in declared.items() if name == "asked" and policy and policy.reads == "true"
+    }
+
+
 def attack(arena: Arena, table: str) -> Result:
     """All cells of one relation: no binding but the tenant's own may read or write a row of the victim."""
     result = Result(relations=1)
     across = ACROSS | ({roles.OWNER} if table in arena.looked_up else set())
+    if table in open_to_read():
+        across = across | {roles.APP}
     statements = {command: _statement(arena, table, command) for command in COMMANDS}
     # People belong to no tenant: the owner, which only migrates, sees them all by declaration.
     for role in roles.ALL if _is_keyed(table) else roles.WORKING:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from django.db import migrations
 
-from apps.tenants.policies import PERSON, UNBOUND
-from apps.tenants.roles import APP, OWNER, PLATFORM
+from apps.tenants.policies import PERSON, UNBOUND, before_tenant
+from apps.tenants.roles import APP
 
 PEOPLE = f"{UNBOUND} OR {{column}} IN (SELECT user_id FROM accounts_member)"
 OWN = f"{UNBOUND} OR {{column}} = {PERSON}"
@@ -32,23 +32,6 @@ def own_alone(table: str, column: str) -> migrations.RunSQL:
         f"CREATE POLICY own_delete ON {table} FOR DELETE TO {APP} USING ({own})",
         f"DROP POLICY own_delete ON {table}; DROP POLICY own_change ON {table}; DROP POLICY own_add ON {table}; "
         f"DROP POLICY people ON {table}; CREATE POLICY people ON {table} TO {APP} USING ({people}) WITH CHECK ({people})",
-    )
-
-
-def before_tenant(table: str, reads: str, *, adds: str = UNBOUND) -> migrations.RunSQL:
-    """A table of the installation is written before a tenant is known, and by no statement inside one."""
-    return migrations.RunSQL(
-        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; ALTER TABLE {table} FORCE ROW LEVEL SECURITY; "
-        f"CREATE POLICY asked ON {table} FOR SELECT TO {APP} USING ({reads}); "
-        f"CREATE POLICY add ON {table} FOR INSERT TO {APP} WITH CHECK ({adds}); "
-        f"CREATE POLICY change ON {table} FOR UPDATE TO {APP} USING ({UNBOUND}) WITH CHECK ({UNBOUND}); "
-        f"CREATE POLICY forget ON {table} FOR DELETE TO {APP} USING ({UNBOUND}); "
-        f"CREATE POLICY owner ON {table} TO {OWNER} USING (true); "
-        f"CREATE POLICY read_across ON {table} FOR SELECT TO {PLATFORM} USING (true)",
-        f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY; ALTER TABLE {table} DISABLE ROW LEVEL SECURITY; "
-        + "; ".join(
-            f"DROP POLICY {name} ON {table}" for name in ("asked", "add", "change", "forget", "owner", "read_across")
-        ),
     )
 
 
