@@ -11,7 +11,7 @@ class AuditConfig(AppConfig):
         from apps.tenants.logged import Attested
         from apps.tenants.slots import Heartbeat, Probe, SettingsPage, Watcher, slots
 
-        from . import background, private, probes, searched
+        from . import background, instance, private, probes, searched
         from .audit_actions import ACTIONS, LOGGED
         from .catalogue import register
         from .forgeries import record_forgery
@@ -27,6 +27,7 @@ class AuditConfig(AppConfig):
                 key="audit-log", title=_("Audit log"), permission="audit.read", url_name="audit:log", icon="scroll-text"
             )
         )
+        slots.fault_of_audit_key = instance.fault_of_key
         slots.heartbeats.add(Heartbeat("audit.verify", background.beat))
         slots.probes.add(Probe("audit.chain", probes.chain))
         slots.probes.add(Probe("audit.signed", probes.signed))

@@ -20,6 +20,7 @@ from apps.tenants.security_events import Kind, security_event
 from apps.tenants.slots import Anchored, slots
 
 from . import keys, note, sealer, storage, tree
+from .evidence import check_newest
 from .incarnations import LOCK_INSTANCE, check_anchors, incarnation
 from .models import Checkpoint, InstanceLeaf, Log
 from .statements import Head
@@ -100,9 +101,9 @@ def checkpoint_instance() -> Checkpoint | None:
         refuse_when_behind(size, anchors)
         origin = keys.origin_of(None, incarnation())
         newest = newest_checkpoint(Log.INSTANCE, ALIAS)
-        if size == 0 or (newest and newest.size == size and newest.origin == origin):
-            return newest
         _refuse_another_past(newest, size, _instance)
+        if size == 0 or _still_holds(newest, size, origin):
+            return newest
         return _sign(cursor, Log.INSTANCE, Head(origin, size, tree.root(size, _instance)), None)
 
 
@@ -140,16 +141,16 @@ def _checkpoint(tenant: UUID, anchors: Sequence[Anchored] | NotSigned) -> Checkp
         sealer.lock(cursor, tenant)
         state = sealer.head(cursor, tenant).growing.state
         newest, origin = newest_checkpoint(Log.ENTRIES, ALIAS), keys.origin_of(tenant, incarnation())
-        if newest is not None and newest.size == state.size and newest.origin == origin:
-            _refuse_another_past(newest, state.size, _entries)
+        _refuse_another_past(newest, state.size, _entries)
+        if _still_holds(newest, state.size, origin):
             return newest
         _refuse_a_forgotten(tenant, newest)
         if state.size == 0 and newest is None:
             return None
-        _refuse_another_past(newest, state.size, _entries)
         with as_system(PLATFORM_TENANT_ID):
             cursor.execute(LOCK_INSTANCE)
             place = _instance_size(cursor)
+            _refuse_another_past(newest_checkpoint(Log.INSTANCE, ALIAS), place, _instance)
         refuse_when_behind(place, anchors)
         made = _sign(cursor, Log.ENTRIES, Head(origin, state.size, state.root()), place)
         with as_system(PLATFORM_TENANT_ID):
@@ -158,13 +159,26 @@ def _checkpoint(tenant: UUID, anchors: Sequence[Anchored] | NotSigned) -> Checkp
 
 
 def _refuse_another_past(newest: Checkpoint | None, size: int, read: tree.HashReader) -> None:
-    """What was signed before must be a prefix of what is signed now."""
+    """What was signed before, by a key in force, must be a prefix of what is signed now."""
     if newest is None:
         return
+    try:
+        check_newest(newest)
+    except Damage as fault:
+        raise NotSigned(fault.reason) from None
     if newest.size > size:
         raise NotSigned(f"A checkpoint over {newest.size} entries was signed; here are {size}.")
     if tree.root(newest.size, read) != bytes(newest.root):
         raise NotSigned(f"The first {newest.size} entries are not those that were signed.")
+
+
+def _still_holds(newest: Checkpoint | None, size: int, origin: str) -> bool:
+    """Whether nothing is to be signed: the newest head is over all that is here, under this name, by the first of the keys."""
+    return (
+        newest is not None
+        and (newest.size, newest.origin) == (size, origin)
+        and keys.has_signed(newest.note, origin, keys.public_keys()[0])
+    )
 
 
 def _refuse_a_forgotten(tenant: UUID, newest: Checkpoint | None) -> None:

@@ -81,6 +81,7 @@ def check_signed(since: int, until: int) -> None:
                 )
     if since == 0:
         _check_none_is_missing(until)
+    check_newest(Checkpoint.objects.filter(log=Log.ENTRIES).order_by("-size", "-made_at").first())
 
 
 def _leaves_at(places: list[int]) -> dict[int | None, tuple[UUID, bytes]]:
@@ -108,7 +109,7 @@ def _check_none_is_missing(until: int) -> None:
 
 
 def check_note(row: Checkpoint) -> None:
-    """A checkpoint by keys that are all unknown here is judged by its root and its leaf alone. Raises Damage."""
+    """A checkpoint by keys that are all unknown here is judged by its root and its leaf, and by the newest. Raises Damage."""
     try:
         head = Head.read(note.split(row.note)[0])
         note.open_note(row.note, keys.verifiers(row.origin))
@@ -120,6 +121,21 @@ def check_note(row: Checkpoint) -> None:
         raise Damage(Kind.CHECKPOINT_CHANGED, row.size, "a checkpoint's columns are not what its note says")
     if not keys.is_origin_of(None if row.log == Log.INSTANCE else row.tenant_id, row.origin):
         raise Damage(Kind.CHECKPOINT_CHANGED, row.size, "a checkpoint is that of another log")
+
+
+def check_newest(row: Checkpoint | None) -> None:
+    """The newest head of a log binds all that was signed before: a key in force must have signed it, too. Raises Damage."""
+    if row is None:
+        return
+    check_note(row)
+    try:
+        note.open_note(row.note, keys.verifiers(row.origin))
+    except note.BadNote:
+        reason = (
+            f"no key of {keys.VARIABLE} has signed the newest checkpoint, over {row.size}: put the key that did behind the"
+            " one in force, or somebody without the key has written the log anew"
+        )
+        raise Damage(Kind.HEAD_NOT_OURS, row.size, reason) from None
 
 
 def check_what_is_around() -> None:

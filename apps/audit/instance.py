@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from uuid import UUID
 
+from django.conf import settings
+
 from apps.tenants.context import as_system
 from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
 from apps.tenants.slots import slots
 from apps.tenants.windows import batches
 
-from . import storage, tree
+from . import keys, storage, tree
 from .checkpoints import INSTANCE, newest_checkpoint
-from .evidence import BATCH, check_note
+from .evidence import BATCH, check_newest, check_note
 from .incarnations import check_anchors
 from .models import Checkpoint, InstanceLeaf, Log
 from .walk import Damage, Kind
@@ -37,10 +39,23 @@ def check_instance() -> None:
             raise Damage(Kind.TREE_CHANGED, 0, f"a stored hash of the instance log is gone: {fault}") from None
 
 
+def fault_of_key() -> str:
+    """Why the keys in force cannot go on with the logs that are here; empty where they can, and where none is set."""
+    if not settings.CONFIG.text(keys.VARIABLE):
+        return ""
+    with as_system(PLATFORM_TENANT_ID):
+        try:
+            check_newest(newest_checkpoint(Log.INSTANCE))
+        except Damage as fault:
+            return fault.reason
+    return ""
+
+
 def _walk() -> storage.Growing:
     """The tree over all leaves; each head that was signed must be its root at that size. Raises Damage."""
     growing = storage.Growing(tree.CompactRange(), {})
     newest = newest_checkpoint(Log.INSTANCE)
+    check_newest(newest)
     heads = _heads(newest.size if newest else 0)
     head = next(heads, None)
     for seq, leaf in _leaves():

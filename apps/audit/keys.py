@@ -67,6 +67,15 @@ def verifiers(origin: str) -> list[note.Verifier]:
     return [note.Verifier(origin, public) for public in public_keys()]
 
 
+def has_signed(text: str, origin: str, public: bytes) -> bool:
+    """Whether this very key has signed a note, whoever else has."""
+    try:
+        note.open_note(text, [note.Verifier(origin, public)])
+    except note.BadNote:
+        return False
+    return True
+
+
 def verifier_keys(origin: str) -> list[str]:
     """The keys as a verifier is given them."""
     return [note.verifier_key(origin, public) for public in public_keys()]

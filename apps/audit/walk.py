@@ -47,6 +47,7 @@ class Kind(StrEnum):
     TAIL_CUT = "tail_cut"
     CHECKPOINT_CHANGED = "checkpoint_changed"
     CHECKPOINT_MISSING = "checkpoint_missing"
+    HEAD_NOT_OURS = "head_not_ours"
     RECEIPT_BROKEN = "receipt_broken"
     FORGOTTEN = "forgotten"
     PLACE_HIDDEN = "place_hidden"

@@ -355,6 +355,8 @@ class Slots:
     """All slots. `actor_names` turns member ids into the names that pages show, `actors` lists them for a choice;
     `owners` are those of the tenant in force; `team_owns` says whether a team is the owner of anything.
 
+    `fault_of_audit_key` is why the key of the logs does not fit the logs that are here; empty where it does.
+
     `told_heads` are the newest signed heads of the tenant in force that went out by mail or webhook: (kind, size, when).
     """
 
@@ -387,6 +389,7 @@ class Slots:
     is_limited: Callable[[HttpRequest], bool] = _not_here
     owners: Callable[[], list[Recipient]] = _nobody
     anchored: Callable[[], Sequence[Anchored]] = _no_anchors
+    fault_of_audit_key: Callable[[], str] = str
     anchor_places: Callable[[], Sequence[AnchorPlace]] = tuple
     told_heads: Callable[[], Sequence[tuple[str, int, datetime]]] = _nothing_told
     has_second_factor: Callable[[UUID], bool] = _yes

@@ -35,15 +35,16 @@ def undone():
     """Whatever the test does to these tables is undone after it: other tests read the instance log as well."""
     tables = ("audit_checkpoint", "audit_instanceleaf", "audit_incarnation", "audit_treenode")
     with database.superuser() as admin:
+        admin.execute("CREATE SCHEMA kept")
         for table in tables:
-            admin.execute(f"CREATE TABLE public.kept_{table} AS SELECT * FROM {table}")
+            admin.execute(f"CREATE TABLE kept.{table} AS SELECT * FROM {table}")
     yield
     with database.superuser() as admin:
         admin.execute(FREE)
         for table in tables:
             admin.execute(f"DELETE FROM {table}")
-            admin.execute(f"INSERT INTO {table} SELECT * FROM public.kept_{table}")
-            admin.execute(f"DROP TABLE public.kept_{table}")
+            admin.execute(f"INSERT INTO {table} SELECT * FROM kept.{table}")
+        admin.execute("DROP SCHEMA kept CASCADE")
 
 
 def damage_of_the_instance_log():

@@ -90,6 +90,21 @@ def test_ctrl_c_stops_everything_and_the_next_start_keeps_the_data(running: Inst
     assert running.signs_in()
 
 
+def test_another_key_of_the_logs_for_an_old_database_stops_the_start_and_says_why(running: Installation) -> None:
+    key, kept = running.home / "secrets" / "audit.pem", running.home / "secrets" / "kept.pem"
+    signed = running.home / "anchors"
+    until(lambda: list(signed.rglob("*.checkpoint")), "the logs are signed")
+    assert running.stop() == 0
+    key.rename(kept)
+    said = running.refused()
+    kept.replace(key)
+    last = said.splitlines()[-1]
+    assert last.startswith("manage.py migrate failed: ")
+    assert "no key of ORKESTRA_AUDIT_KEY has signed the newest checkpoint" in last
+    running.start()
+    assert running.signs_in()
+
+
 def test_nothing_outlives_a_killed_supervisor_and_it_can_start_again_at_once(running: Installation) -> None:
     processes = running.processes()
     assert len(processes) > 5

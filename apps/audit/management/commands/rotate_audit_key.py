@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,11 @@ from django.db import transaction
 
 from apps.audit import keys, note
 from apps.audit.actions import record
-from apps.audit.checkpoints import checkpoint_all
-from apps.audit.sealer import seal_all
+from apps.audit.checkpoints import NotSigned, checkpoint, checkpoint_all, checkpoint_instance, newest_checkpoint
+from apps.audit.models import Checkpoint, Log
+from apps.audit.sealer import seal, seal_all
 from apps.tenants.context import TenantContext, as_system, tenant_context
-from apps.tenants.models import Tenant
+from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
 
 
 class Command(BaseCommand):
@@ -39,6 +42,7 @@ class Command(BaseCommand):
         if not options["finish"] and len(held) > 1:
             raise CommandError("Two keys sign already; finish that rotation first.")
         if options["finish"]:
+            self._refuse_before_all_is_signed(note.raw_public(held[0].public_key()))
             self._tell("log.key_retired", held[0], held[1])
             self._write(path, held[:1])
         else:
@@ -47,6 +51,33 @@ class Command(BaseCommand):
             self._tell("log.key_rotated", fresh, held[0])
         for public in keys.public_keys():
             self.stdout.write(f"signs: {keys.fingerprint(public)}")
+
+    def _refuse_before_all_is_signed(self, public: bytes) -> None:
+        """By the new key: without the old one the newest head of a log that lacks it would be nobody's."""
+        lacking = []
+        for tenant in self._tenants():
+            with as_system(tenant.pk):
+                seal(tenant.pk)
+                why = self._why_unsigned(partial(checkpoint, tenant.pk), Log.ENTRIES, public)
+            lacking += [f"the log of {tenant.slug}: {why}"] if why else []
+        with as_system(PLATFORM_TENANT_ID):
+            why = self._why_unsigned(checkpoint_instance, Log.INSTANCE, public)
+        lacking += [f"the log of all checkpoints: {why}"] if why else []
+        if lacking:
+            told = "\n  ".join(lacking)
+            raise CommandError(
+                f"The old key still signs, for the newest head of these logs lacks the new one's signature:\n  {told}"
+            )
+
+    def _why_unsigned(self, sign: Callable[[], Checkpoint | None], log: Log, public: bytes) -> str:
+        """Sign where that is due; why the newest head of the log in force lacks this key, empty where it does not."""
+        why = "it was signed without it"
+        try:
+            sign()
+        except NotSigned as fault:
+            why = str(fault)
+        newest = newest_checkpoint(log)
+        return "" if newest is None or keys.has_signed(newest.note, newest.origin, public) else why
 
     def _path(self) -> Path:
         _value, source = settings.CONFIG.find(keys.VARIABLE)
@@ -58,14 +89,14 @@ class Command(BaseCommand):
     def _write(self, path: Path, held: tuple[Ed25519PrivateKey, ...]) -> None:
         """In one step, with the owner of the file before."""
         text = b"".join(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) for key in held)
-        before, partial = path.stat(), path.with_name(path.name + ".partial")
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        before, beside = path.stat(), path.with_name(path.name + ".partial")
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         if os.geteuid() == 0:
-            os.chown(partial, before.st_uid, before.st_gid)
-        partial.replace(path)
+            os.chown(beside, before.st_uid, before.st_gid)
+        beside.replace(path)
 
     def _tell(self, action: str, new: Ed25519PrivateKey, old: Ed25519PrivateKey) -> None:
         """An entry in every log; the old key signs the new one's bytes, so that the hand-over itself can be verified."""
@@ -76,10 +107,12 @@ class Command(BaseCommand):
             "new_key": base64.b64encode(publics[0]).decode(),
             "signed_by_old": base64.b64encode(old.sign(b"orkestra-audit-key\n" + publics[0])).decode(),
         }
-        with tenant_context(TenantContext(platform=True, credential="system")):
-            tenants = list(Tenant.objects.all())
-        for tenant in tenants:
+        for tenant in self._tenants():
             with as_system(tenant.pk), transaction.atomic():
                 record(action, tenant, facts=facts)
         seal_all()
         checkpoint_all()
+
+    def _tenants(self) -> list[Tenant]:
+        with tenant_context(TenantContext(platform=True, credential="system")):
+            return list(Tenant.objects.all())

@@ -1,4 +1,4 @@
-"""Migrate as the owner, grant what is declared, see that there is a context key, and check the wall."""
+"""Migrate as the owner, grant what is declared, see that there is a context key, and check the wall and the key of the logs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.db import connections
 
 from apps.tenants import context_keys
 from apps.tenants.catalogue import apply_grants, faults
+from apps.tenants.slots import slots
 
 
 class Command(migrate.Command):
@@ -28,4 +29,6 @@ class Command(migrate.Command):
         context_keys.ensure()
         if found := faults("owner"):
             raise CommandError("The wall between tenants does not stand:\n  " + "\n  ".join(found))
+        if fault := slots.fault_of_audit_key():
+            raise CommandError(f"The audit logs cannot go on: {fault}")
         self.stdout.write(self.style.SUCCESS("The wall between tenants stands."))
