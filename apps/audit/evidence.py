@@ -12,7 +12,7 @@ from apps.tenants.context import as_system, current_tenant
 from apps.tenants.models import PLATFORM_TENANT_ID
 from apps.tenants.windows import batches
 
-from . import keys, note, storage, tree
+from . import canonical, keys, note, storage, tree
 from .models import Checkpoint, Entry, InstanceLeaf, Log, Receipt, Seal, TreeNode, Verified, Waiting
 from .statements import BadStatement, Head
 from .statements import Receipt as Statement
@@ -109,10 +109,10 @@ def _check_none_is_missing(until: int) -> None:
 
 
 def check_note(row: Checkpoint) -> None:
-    """A checkpoint by keys that are all unknown here is judged by its root and its leaf, and by the newest. Raises Damage."""
+    """What a known key signed must fit; by unknown keys alone it is judged by root, leaf and newest head. Raises Damage."""
     try:
         head = Head.read(note.split(row.note)[0])
-        note.open_note(row.note, keys.verifiers(row.origin))
+        note.open_note(row.note, note.verifiers(row.origin, keys.known_keys()))
     except note.Unsigned:
         pass
     except (note.BadNote, BadStatement) as fault:
@@ -147,8 +147,9 @@ def check_what_is_around() -> None:
     if lost := Receipt.objects.filter(~Exists(entry)).first():
         reason = f"entry {lost.entry_id} has a receipt and is gone: it was dropped before it was sealed"
         raise Damage(Kind.RECEIPT_BROKEN, sealed_size(), reason)
+    known = keys.known_keys()
     for receipt in Receipt.objects.select_related("entry").iterator(BATCH):
-        _check_receipt(receipt)
+        _check_receipt(receipt, known)
 
 
 def _first_forgotten() -> Entry | None:
@@ -157,16 +158,23 @@ def _first_forgotten() -> Entry | None:
     return Entry.objects.filter(~Exists(waits), ~Exists(sealed)).order_by("pk").first()
 
 
-def _check_receipt(receipt: Receipt) -> None:
-    leaf = _leaf_of(receipt.entry)
+def _check_receipt(receipt: Receipt, known: list[bytes]) -> None:
+    """It says what its entry is, when and in which log, signed by a key that signs or signed here."""
+    entry = receipt.entry
     try:
         said = Statement.read(note.split(receipt.note)[0])
+        note.open_note(receipt.note, note.verifiers(said.origin, known))
     except (note.BadNote, BadStatement) as fault:
-        raise Damage(Kind.RECEIPT_BROKEN, sealed_size(), f"a receipt cannot be read: {fault}") from None
-    if (said.entry, said.leaf) != (receipt.entry_id, leaf):
-        place = Seal.objects.filter(entry_id=receipt.entry_id).values_list("seq", flat=True).first()
-        reason = f"entry {receipt.entry_id} is not what its receipt says"
-        raise Damage(Kind.RECEIPT_BROKEN, sealed_size() if place is None else place, reason)
+        raise _broken(entry, f"the receipt of entry {entry.pk} does not hold: {fault}") from None
+    if (said.entry, said.leaf, said.time) != (entry.pk, _leaf_of(entry), canonical.timestamp(entry.time)):
+        raise _broken(entry, f"entry {entry.pk} is not what its receipt says")
+    if not keys.is_origin_of(entry.tenant_id, said.origin):
+        raise _broken(entry, f"the receipt of entry {entry.pk} is that of another log")
+
+
+def _broken(entry: Entry, reason: str) -> Damage:
+    place = Seal.objects.filter(entry_id=entry.pk).values_list("seq", flat=True).first()
+    return Damage(Kind.RECEIPT_BROKEN, sealed_size() if place is None else place, reason)
 
 
 def _leaf_of(entry: Entry) -> bytes:

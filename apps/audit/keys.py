@@ -1,8 +1,8 @@
 """The keys that sign for the logs. They live outside the database: whoever has only that can sign nothing.
 
-ORKESTRA_AUDIT_KEY holds one or more PEM blocks: the first is the key in force; those after it sign beside it for as
-long as they stand there, so that who knows only the old key can still verify. The file is read anew each time, so a
-rotation needs no restart.
+ORKESTRA_AUDIT_KEY holds one or more PEM blocks: the first is the key in force; private keys after it sign beside it for
+as long as they stand there, so that who knows only the old key can still verify. Public keys are those of before, which
+sign no more: what they signed is known by them. The file is read anew each time, so a rotation needs no restart.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
@@ -22,6 +22,7 @@ from . import note
 
 VARIABLE = "ORKESTRA_AUDIT_KEY"
 BLOCK = re.compile(r"-----BEGIN PRIVATE KEY-----.+?-----END PRIVATE KEY-----", re.DOTALL)
+RETIRED = re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
 
 
 @lru_cache(maxsize=4)
@@ -42,6 +43,21 @@ def read_keys(pem: str) -> tuple[Ed25519PrivateKey, ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=4)
+def read_retired(pem: str) -> tuple[bytes, ...]:
+    """The public keys of PEM blocks, 32 bytes each. Raises ImproperlyConfigured."""
+    found = []
+    for block in RETIRED.findall(pem):
+        try:
+            key = load_pem_public_key(block.encode())
+        except ValueError:
+            raise ImproperlyConfigured(f"{VARIABLE} holds a block that is no public key.") from None
+        if not isinstance(key, Ed25519PublicKey):
+            raise ImproperlyConfigured(f"{VARIABLE} must hold Ed25519 keys only.")
+        found.append(note.raw_public(key))
+    return tuple(found)
+
+
 def signing_keys() -> tuple[Ed25519PrivateKey, ...]:
     """The key in force, and those that sign beside it for now."""
     return read_keys(settings.CONFIG.text(VARIABLE))
@@ -50,6 +66,17 @@ def signing_keys() -> tuple[Ed25519PrivateKey, ...]:
 def public_keys() -> list[bytes]:
     """Their public halves, 32 bytes each."""
     return [note.raw_public(key.public_key()) for key in signing_keys()]
+
+
+def retired_keys() -> list[bytes]:
+    """Public keys that signed before and sign no more."""
+    in_force = public_keys()
+    return [public for public in read_retired(settings.CONFIG.text(VARIABLE)) if public not in in_force]
+
+
+def known_keys() -> list[bytes]:
+    """Whatever is signed by one of these was signed by us, now or before."""
+    return public_keys() + retired_keys()
 
 
 def fingerprint(public: bytes) -> str:
@@ -64,7 +91,7 @@ def signers(origin: str) -> list[note.Signer]:
 
 def verifiers(origin: str) -> list[note.Verifier]:
     """What a checkpoint of ours must be signed by."""
-    return [note.Verifier(origin, public) for public in public_keys()]
+    return note.verifiers(origin, public_keys())
 
 
 def has_signed(text: str, origin: str, public: bytes) -> bool:

@@ -80,6 +80,11 @@ class Verifier:
             raise BadSignature(f"the signature of {self.name} does not fit the text") from None
 
 
+def verifiers(name: str, publics: Iterable[bytes]) -> list[Verifier]:
+    """These public keys under one name."""
+    return [Verifier(name, public) for public in publics]
+
+
 def sign(text: str, signers: Iterable[Signer]) -> str:
     """The note: the text, which ends with a newline, and a line for each signer."""
     if not text.endswith("\n") or "\n\n" in text:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         if options["finish"]:
             self._refuse_before_all_is_signed(note.raw_public(held[0].public_key()))
             self._tell("log.key_retired", held[0], held[1])
-            self._write(path, held[:1])
+            self._write(path, held[:1], [note.raw_public(old.public_key()) for old in held[1:]])
         else:
             fresh = Ed25519PrivateKey.generate()
             self._write(path, (fresh, *held))
@@ -86,9 +86,12 @@ class Command(BaseCommand):
             raise CommandError(f"{keys.VARIABLE} does not come from a file: name one by {keys.VARIABLE}_FILE.")
         return Path(path)
 
-    def _write(self, path: Path, held: tuple[Ed25519PrivateKey, ...]) -> None:
-        """In one step, with the owner of the file before."""
+    def _write(self, path: Path, held: tuple[Ed25519PrivateKey, ...], ended: Iterable[bytes] = ()) -> None:
+        """In one step, with the owner of the file before; the public half of whatever signed before stays in it."""
         text = b"".join(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) for key in held)
+        for public in (*ended, *keys.retired_keys()):
+            key = Ed25519PublicKey.from_public_bytes(public)
+            text += key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         before, beside = path.stat(), path.with_name(path.name + ".partial")
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(text)

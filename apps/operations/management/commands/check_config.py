@@ -13,7 +13,7 @@ from redis import ConnectionPool
 
 from apps.accounts.signing_keys import environment_key
 from apps.ai.provider import own_price, provider
-from apps.audit.keys import signing_keys
+from apps.audit.keys import known_keys
 from apps.operations.anchors import places
 from apps.tenants.encryption import ring
 
@@ -76,7 +76,7 @@ CHECKS: dict[str, Check] = {
     "ORKESTRA_PUBLIC_URL": public_url,
     "ORKESTRA_DEBUG": debug,
     "ORKESTRA_SIGNING_KEY": read_by(environment_key),
-    "ORKESTRA_AUDIT_KEY": read_by(signing_keys),
+    "ORKESTRA_AUDIT_KEY": read_by(known_keys),
     "ORKESTRA_ENCRYPTION_KEY": read_by(ring),
     "ORKESTRA_AUDIT_ANCHORS": read_by(places),
     "ORKESTRA_DNS": name_server,
