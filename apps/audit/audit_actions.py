@@ -62,12 +62,12 @@ ACTIONS = {
     "log.key_rotated": Act(
         _("Changed the key that signs the log"),
         _("The old key signs the bytes of the new one, so that the hand-over itself can be verified."),
-        ("new", "old", "new_key", "signed_by_old"),
+        ("new", "old", "new_key", "old_key", "signed_by_old"),
     ),
     "log.key_retired": Act(
         _("Retired an older key of the log"),
         _("Nothing is signed with it any more; what it signed still verifies."),
-        ("new", "old", "new_key", "signed_by_old"),
+        ("new", "old", "new_key", "old_key", "signed_by_old"),
     ),
     "log.origin_opened": Act(
         _("Began the log under a new name after a restore"),

@@ -47,7 +47,8 @@ What it is
   instance.tlog-proof  that this checkpoint is itself a leaf of the log of all checkpoints of the installation
   private.jsonl        only where it was asked for: addresses and agents with the salts that entries commit to them by
   receipts.jsonl       signed receipts that were handed out for entries of this file when the acts were committed
-  keys.txt             the public keys, for comparing only: a verifier must be given the key by somebody you trust
+  keys.txt             the public keys, those of before too, for comparing only: a verifier must be given the key, or its
+                       fingerprint, by somebody you trust; for receipts and checkpoints of before that of then, too
 
 How to verify it, with nothing of ours but one file and no server
   python orkestra_verify.py --key <fingerprint or key> --origin <name of the log> this-file.zip
@@ -152,7 +153,7 @@ def _members(bundle: Bundle) -> Iterator[tuple[str, Iterable[bytes]]]:
     yield "checkpoint.txt", [made.note.encode()]
     if place := witnessed(made):
         yield "instance.tlog-proof", [place.text().encode()]
-    yield "keys.txt", [f"{line}\n".encode() for line in keys.verifier_keys(made.origin)]
+    yield "keys.txt", [f"{line}\n".encode() for line in keys.verifier_keys(made.origin, before=True)]
     if not bundle.is_selection and (until := bundle.pruned_until):
         yield "pruned.txt", _leaves(until)
     yield "entries.jsonl", _entries(bundle)

@@ -103,9 +103,9 @@ def has_signed(text: str, origin: str, public: bytes) -> bool:
     return True
 
 
-def verifier_keys(origin: str) -> list[str]:
-    """The keys as a verifier is given them."""
-    return [note.verifier_key(origin, public) for public in public_keys()]
+def verifier_keys(origin: str, *, before: bool = False) -> list[str]:
+    """The keys as a verifier is given them; those of `before` too, for what they signed."""
+    return [note.verifier_key(origin, public) for public in (known_keys() if before else public_keys())]
 
 
 def incarnation_of(origin: str) -> int:

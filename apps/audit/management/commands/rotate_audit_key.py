@@ -108,6 +108,7 @@ class Command(BaseCommand):
             "new": keys.fingerprint(publics[0]),
             "old": keys.fingerprint(publics[1]),
             "new_key": base64.b64encode(publics[0]).decode(),
+            "old_key": base64.b64encode(publics[1]).decode(),
             "signed_by_old": base64.b64encode(old.sign(b"orkestra-audit-key\n" + publics[0])).decode(),
         }
         for tenant in self._tenants():
