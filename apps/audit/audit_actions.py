@@ -64,6 +64,11 @@ ACTIONS = {
         _("The old key signs the bytes of the new one, so that the hand-over itself can be verified."),
         ("new", "old", "new_key", "old_key", "signed_by_old"),
     ),
+    "log.key_lost": Act(
+        _("Went on without a key that was lost"),
+        _("What it signed last fitted its public half; from here another key signs."),
+        ("new", "old"),
+    ),
     "log.key_retired": Act(
         _("Retired an older key of the log"),
         _("Nothing is signed with it any more; what it signed still verifies."),

@@ -60,14 +60,15 @@ _instance = replace(INSTANCE, alias=ALIAS)
 _entries = replace(storage.ENTRIES, alias=ALIAS)
 
 
-def checkpoint(tenant: UUID) -> Checkpoint | None:
+def checkpoint(tenant: UUID, by: Sequence[bytes] | None = None) -> Checkpoint | None:
     """The signed head over all that is sealed in one log: the newest one where it still holds, else a new one.
 
-    None for an empty log. Raises NotSigned, which is an alarm too.
+    None for an empty log. `by` are keys that may have signed the one before; those in force when left out.
+    Raises NotSigned, which is an alarm too.
     """
     with tenant_context(TenantContext.system(tenant)):
         try:
-            return _checkpoint(tenant, outside())
+            return _checkpoint(tenant, outside(), by)
         except (NotSigned, storage.MissingHash) as fault:
             security_event(Kind.CHAIN_BROKEN, tenant=str(tenant), reason=str(fault))
             raise NotSigned(str(fault)) from None
@@ -88,7 +89,7 @@ def checkpoint_all() -> int:
     return signed
 
 
-def checkpoint_instance() -> Checkpoint | None:
+def checkpoint_instance(by: Sequence[bytes] | None = None) -> Checkpoint | None:
     """The signed head of the instance log; a new one where it has grown. Raises NotSigned."""
     anchors = outside()
     with (
@@ -101,7 +102,7 @@ def checkpoint_instance() -> Checkpoint | None:
         refuse_when_behind(size, anchors)
         origin = keys.origin_of(None, incarnation())
         newest = newest_checkpoint(Log.INSTANCE, ALIAS)
-        _refuse_another_past(newest, size, _instance)
+        _refuse_another_past(newest, size, _instance, by)
         if size == 0 or _still_holds(newest, size, origin):
             return newest
         return _sign(cursor, Log.INSTANCE, Head(origin, size, tree.root(size, _instance)), None)
@@ -136,12 +137,12 @@ def refuse_when_behind(size: int, anchors: Sequence[Anchored] | NotSigned) -> No
             raise NotSigned(fault.reason) from None
 
 
-def _checkpoint(tenant: UUID, anchors: Sequence[Anchored] | NotSigned) -> Checkpoint | None:
+def _checkpoint(tenant: UUID, anchors: Sequence[Anchored] | NotSigned, by: Sequence[bytes] | None) -> Checkpoint | None:
     with transaction.atomic(using=ALIAS), connections[ALIAS].cursor() as cursor:
         sealer.lock(cursor, tenant)
         state = sealer.head(cursor, tenant).growing.state
         newest, origin = newest_checkpoint(Log.ENTRIES, ALIAS), keys.origin_of(tenant, incarnation())
-        _refuse_another_past(newest, state.size, _entries)
+        _refuse_another_past(newest, state.size, _entries, by)
         if _still_holds(newest, state.size, origin):
             return newest
         _refuse_a_forgotten(tenant, newest)
@@ -150,7 +151,7 @@ def _checkpoint(tenant: UUID, anchors: Sequence[Anchored] | NotSigned) -> Checkp
         with as_system(PLATFORM_TENANT_ID):
             cursor.execute(LOCK_INSTANCE)
             place = _instance_size(cursor)
-            _refuse_another_past(newest_checkpoint(Log.INSTANCE, ALIAS), place, _instance)
+            _refuse_another_past(newest_checkpoint(Log.INSTANCE, ALIAS), place, _instance, by)
         refuse_when_behind(place, anchors)
         made = _sign(cursor, Log.ENTRIES, Head(origin, state.size, state.root()), place)
         with as_system(PLATFORM_TENANT_ID):
@@ -158,12 +159,14 @@ def _checkpoint(tenant: UUID, anchors: Sequence[Anchored] | NotSigned) -> Checkp
     return made
 
 
-def _refuse_another_past(newest: Checkpoint | None, size: int, read: tree.HashReader) -> None:
+def _refuse_another_past(
+    newest: Checkpoint | None, size: int, read: tree.HashReader, by: Sequence[bytes] | None
+) -> None:
     """What was signed before, by a key in force, must be a prefix of what is signed now."""
     if newest is None:
         return
     try:
-        check_newest(newest)
+        check_newest(newest, by)
     except Damage as fault:
         raise NotSigned(fault.reason) from None
     if newest.size > size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -123,13 +124,16 @@ def check_note(row: Checkpoint) -> None:
         raise Damage(Kind.CHECKPOINT_CHANGED, row.size, "a checkpoint is that of another log")
 
 
-def check_newest(row: Checkpoint | None) -> None:
-    """The newest head of a log binds all that was signed before: a key in force must have signed it, too. Raises Damage."""
+def check_newest(row: Checkpoint | None, by: Sequence[bytes] | None = None) -> None:
+    """The newest head of a log binds all that was signed before: a key in force, or one of these, has signed it.
+
+    Raises Damage.
+    """
     if row is None:
         return
     check_note(row)
     try:
-        note.open_note(row.note, keys.verifiers(row.origin))
+        note.open_note(row.note, note.verifiers(row.origin, keys.public_keys() if by is None else by))
     except note.BadNote:
         reason = (
             f"no key of {keys.VARIABLE} has signed the newest checkpoint, over {row.size}: put the key that did behind the"

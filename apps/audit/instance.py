@@ -40,12 +40,12 @@ def check_instance() -> None:
 
 
 def fault_of_key() -> str:
-    """Why the keys in force cannot go on with the logs that are here; empty where they can, and where none is set."""
+    """Why no key that is known signed the logs that are here; empty where one did, and where none is set."""
     if not settings.CONFIG.text(keys.VARIABLE):
         return ""
     with as_system(PLATFORM_TENANT_ID):
         try:
-            check_newest(newest_checkpoint(Log.INSTANCE))
+            check_newest(newest_checkpoint(Log.INSTANCE), keys.known_keys())
         except Damage as fault:
             return fault.reason
     return ""

@@ -37,7 +37,12 @@ CLAIMS: tuple[Claim, ...] = (
         True,
         "audit.signed",
         ("apps/audit/checkpoints.py", "apps/operations/anchors.py", "scripts/orkestra_verify.py"),
-        ("tests/attack/test_the_audit_log.py", "tests/faults/test_anchors.py", "tests/unit/test_the_verifier.py"),
+        (
+            "tests/attack/test_the_audit_log.py",
+            "tests/attack/test_heads_by_another_key.py",
+            "tests/faults/test_anchors.py",
+            "tests/unit/test_the_verifier.py",
+        ),
     ),
     Claim(
         "acts_logged",

@@ -7,7 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import transaction
@@ -16,7 +22,7 @@ from apps.audit import keys, note, sealer, tree
 from apps.audit.actions import record
 from apps.audit.checkpoints import NotSigned, checkpoint, checkpoint_instance
 from apps.audit.instance import check_instance
-from apps.audit.models import Checkpoint, Seal
+from apps.audit.models import Checkpoint, Entry, Seal
 from apps.audit.sealer import seal
 from apps.audit.statements import Head
 from apps.audit.verify import verify
@@ -213,8 +219,43 @@ def test_a_rotation_is_not_finished_while_the_newest_head_of_a_log_lacks_the_new
         "DELETE FROM audit_checkpoint WHERE tenant_id = %(mine)s AND size > %(size)s", mine=globex.id, size=quiet.size
     )
     code, said = told_by("rotate_audit_key", finish=True)
-    assert (code, globex.slug in said, "still signs" in said) == ("refused", True, True)
+    assert (code, globex.slug in said, "still needed" in said) == ("refused", True, True)
     assert len(keys.signing_keys()) == 2
     with acting_as(globex.owner):
         assert not Checkpoint.objects.filter(size__gt=quiet.size).exists()
     anchors.forget()
+
+
+@pytest.mark.every_tenant
+def test_a_key_that_is_lost_ends_where_its_public_half_vouches_for_what_it_signed(another):
+    public = load_pem_private_key(another.ours.encode(), password=None).public_key()
+    lost = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    code, said = told_by("rotate_audit_key", lost=True)
+    assert (code, "BEGIN PUBLIC KEY" in said) == ("refused", True)
+    another.path.write_text(FOREIGN_PEM + lost)
+    assert told_by("migrate", verbosity=0)[0] == 0, "the command needs servers that run"
+    assert verified(another.company).kind == Kind.HEAD_NOT_OURS
+    with pytest.raises(NotSigned):
+        checkpoint(another.company.id)
+    told_by("rotate_audit_key", lost=True)
+    assert verified(another.company).whole
+    check_instance()
+    with acting_as(another.company.owner):
+        told = Entry.objects.get(action="log.key_lost").facts
+    assert told["new"] == keys.fingerprint(note.raw_public(FOREIGN.public_key()))
+    assert told["old"] == keys.fingerprint(note.raw_public(public))
+
+
+def test_a_key_that_is_said_to_be_lost_ends_nothing_over_what_it_did_not_sign(rewritten, monkeypatch, tmp_path):
+    ours = load_pem_private_key(settings.CONFIG.text(keys.VARIABLE).encode(), password=None).public_key()
+    path, fresh = tmp_path / "audit.pem", Ed25519PrivateKey.generate()
+    path.write_bytes(
+        fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + ours.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
+    with configured(monkeypatch, ORKESTRA_AUDIT_KEY_FILE=str(path), ORKESTRA_AUDIT_ANCHORS=""):
+        code, said = told_by("rotate_audit_key", lost=True)
+        assert (code, f"the log of {rewritten.slug}" in said) == ("refused", True)
+        with acting_as(rewritten.owner):
+            assert not Checkpoint.objects.filter(size__gt=300).exists()
+            assert not Entry.objects.filter(action="log.key_lost").exists()

@@ -32,9 +32,18 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("--finish", action="store_true", help="the older keys sign no more")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--finish", action="store_true", help="the older keys sign no more")
+        how.add_argument(
+            "--lost",
+            action="store_true",
+            help="the key of before is lost: go on where its public half, in the file, fits",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["lost"]:
+            self._go_on_without()
+            return
         path = self._path()
         held = keys.signing_keys()
         if options["finish"] and len(held) == 1:
@@ -43,30 +52,41 @@ class Command(BaseCommand):
             raise CommandError("Two keys sign already; finish that rotation first.")
         if options["finish"]:
             self._refuse_before_all_is_signed(note.raw_public(held[0].public_key()))
-            self._tell("log.key_retired", held[0], held[1])
+            self._tell("log.key_retired", _handed_over(held[0], held[1]))
             self._write(path, held[:1], [note.raw_public(old.public_key()) for old in held[1:]])
         else:
             fresh = Ed25519PrivateKey.generate()
             self._write(path, (fresh, *held))
-            self._tell("log.key_rotated", fresh, held[0])
+            self._tell("log.key_rotated", _handed_over(fresh, held[0]))
         for public in keys.public_keys():
             self.stdout.write(f"signs: {keys.fingerprint(public)}")
 
-    def _refuse_before_all_is_signed(self, public: bytes) -> None:
+    def _go_on_without(self) -> None:
+        """A lost key cannot sign beside the new one; what it signed last must fit its public half."""
+        (new, *_more), lost = keys.public_keys(), keys.retired_keys()
+        if not lost:
+            raise CommandError(
+                f"Put the public half of the lost key (BEGIN PUBLIC KEY) behind the one in force in {keys.VARIABLE}."
+            )
+        self._refuse_before_all_is_signed(new, keys.known_keys())
+        self._tell("log.key_lost", {"new": keys.fingerprint(new), "old": keys.fingerprint(lost[0])})
+        self.stdout.write(f"signs: {keys.fingerprint(new)}")
+
+    def _refuse_before_all_is_signed(self, public: bytes, by: list[bytes] | None = None) -> None:
         """By the new key: without the old one the newest head of a log that lacks it would be nobody's."""
         lacking = []
         for tenant in self._tenants():
             with as_system(tenant.pk):
                 seal(tenant.pk)
-                why = self._why_unsigned(partial(checkpoint, tenant.pk), Log.ENTRIES, public)
+                why = self._why_unsigned(partial(checkpoint, tenant.pk, by), Log.ENTRIES, public)
             lacking += [f"the log of {tenant.slug}: {why}"] if why else []
         with as_system(PLATFORM_TENANT_ID):
-            why = self._why_unsigned(checkpoint_instance, Log.INSTANCE, public)
+            why = self._why_unsigned(partial(checkpoint_instance, by), Log.INSTANCE, public)
         lacking += [f"the log of all checkpoints: {why}"] if why else []
         if lacking:
             told = "\n  ".join(lacking)
             raise CommandError(
-                f"The old key still signs, for the newest head of these logs lacks the new one's signature:\n  {told}"
+                f"The old key is still needed, for the newest head of these logs lacks the new one's signature:\n  {told}"
             )
 
     def _why_unsigned(self, sign: Callable[[], Checkpoint | None], log: Log, public: bytes) -> str:
@@ -101,16 +121,8 @@ class Command(BaseCommand):
             os.chown(beside, before.st_uid, before.st_gid)
         beside.replace(path)
 
-    def _tell(self, action: str, new: Ed25519PrivateKey, old: Ed25519PrivateKey) -> None:
-        """An entry in every log; the old key signs the new one's bytes, so that the hand-over itself can be verified."""
-        publics = [note.raw_public(key.public_key()) for key in (new, old)]
-        facts = {
-            "new": keys.fingerprint(publics[0]),
-            "old": keys.fingerprint(publics[1]),
-            "new_key": base64.b64encode(publics[0]).decode(),
-            "old_key": base64.b64encode(publics[1]).decode(),
-            "signed_by_old": base64.b64encode(old.sign(b"orkestra-audit-key\n" + publics[0])).decode(),
-        }
+    def _tell(self, action: str, facts: dict[str, str]) -> None:
+        """An entry in every log, signed."""
         for tenant in self._tenants():
             with as_system(tenant.pk), transaction.atomic():
                 record(action, tenant, facts=facts)
@@ -120,3 +132,15 @@ class Command(BaseCommand):
     def _tenants(self) -> list[Tenant]:
         with tenant_context(TenantContext(platform=True, credential="system")):
             return list(Tenant.objects.all())
+
+
+def _handed_over(new: Ed25519PrivateKey, old: Ed25519PrivateKey) -> dict[str, str]:
+    """The old key signs the new one's bytes, so that the hand-over itself can be verified."""
+    publics = [note.raw_public(key.public_key()) for key in (new, old)]
+    return {
+        "new": keys.fingerprint(publics[0]),
+        "old": keys.fingerprint(publics[1]),
+        "new_key": base64.b64encode(publics[0]).decode(),
+        "old_key": base64.b64encode(publics[1]).decode(),
+        "signed_by_old": base64.b64encode(old.sign(b"orkestra-audit-key\n" + publics[0])).decode(),
+    }
