@@ -10,7 +10,7 @@ import hmac
 from hashlib import sha256
 from uuid import UUID
 
-from .keys import derived_keys
+from apps.tenants.derived import derived_keys
 
 PURPOSE = "accounts in the log"
 

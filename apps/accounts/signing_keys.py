@@ -25,9 +25,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.tenants import clock
+from apps.tenants.derived import sealer
 from apps.tenants.encryption import VERSION, Unreadable, seal, unseal
 
-from .keys import sealer
 from .models import SigningKey
 
 log = structlog.get_logger(__name__)

@@ -1,24 +1,32 @@
-"""Reading the log is an act too: one entry for each look, however many rows and pages it shows."""
+"""Reading the log is an act too: one entry for each look, however many rows and pages it shows.
+
+By what an entry says of a look nobody can find out what was typed for it: its `look` is an HMAC under a key of the
+installation, over whose look it is too, so that nobody tests a guess by typing it themselves.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 from collections.abc import Mapping
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 from django.db import transaction
 
 from apps.tenants import clock
 from apps.tenants.context import current
+from apps.tenants.derived import derived_key
 
 from . import canonical
 from .actions import record
+from .filters import NAMES
 from .models import Entry
 
 SAME_LOOK = timedelta(minutes=1)
 POSITION = frozenset({"before", "after", "cursor", "page_size", "p", "o"})  # the last two are the admin's
-TYPED = frozenset({"text", "q", "of_tenant"})
+TOLD = frozenset(NAMES) - {"text"} | {"entry"}  # ids, days and choices; what else is asked for may be somebody's name
+PURPOSE = "looks at the log"
 
 
 def viewed(query: Mapping[str, Any], *, door: str) -> None:
@@ -29,7 +37,7 @@ def viewed(query: Mapping[str, Any], *, door: str) -> None:
     asked = {
         key: str(query[key])[:100] for key in sorted(query) if query[key] and key.isascii() and key not in POSITION
     }
-    look = hashlib.sha256(canonical.encode({"door": door, "filters": asked})).hexdigest()[:16]
+    look = _look(asked, door)
     if _was_recorded(look):
         return
     with transaction.atomic():
@@ -38,7 +46,14 @@ def viewed(query: Mapping[str, Any], *, door: str) -> None:
 
 def as_told(filters: Mapping[str, str]) -> dict[str, str | bool]:
     """Filters as the log keeps them for ever: by id and date; what was typed, such as somebody's name, only as `true`."""
-    return {key: True if key in TYPED else value for key, value in filters.items()}
+    return {key: value if key in TOLD else True for key, value in filters.items()}
+
+
+def _look(asked: Mapping[str, str], door: str) -> str:
+    acting = current()
+    by = [str(one) for one in (acting.tenant, acting.member or acting.user, acting.impersonator)]
+    said = canonical.encode({"by": by, "door": door, "filters": dict(asked)})
+    return hmac.new(derived_key(PURPOSE), said, sha256).hexdigest()[:16]
 
 
 def _was_recorded(look: str) -> bool:

@@ -40,7 +40,7 @@ CACHE_USERS = {
 # What a process remembers between requests, and why no tenant meets another's there.
 MEMORIES = {
     "accounts/inputs.py:timezones": "the names of time zones that this machine knows",
-    "accounts/keys.py:_derive": "keys of the installation",
+    "tenants/derived.py:_derive": "keys of the installation",
     "accounts/membership.py:_columns": "the columns of three tables",
     "accounts/membership.py:_statement": "one statement's text",
     "accounts/rules.py:permissions_of": "the matrix, by the name of a role",

@@ -21,13 +21,13 @@ from django.db import connections
 from rest_framework.test import APIClient
 
 from apps.accounts import signing_keys
-from apps.accounts.keys import sealer
 from apps.accounts.models import SigningKey, TokenFamily
 from apps.accounts.sealed import reseal_signing_keys
 from apps.audit.models import Entry
 from apps.comms.models import OutboxMessage
 from apps.tenants import clock
 from apps.tenants.context import as_system
+from apps.tenants.derived import sealer
 from apps.tenants.slots import Slot, Watcher, slots
 from tests.cast import PASSWORD
 

@@ -26,13 +26,13 @@ from apps.audit.actions import record
 from apps.comms.actions import queue_mail
 from apps.tenants import clock
 from apps.tenants.context import TenantContext, current, tenant_context
+from apps.tenants.derived import derived_key
 from apps.tenants.models import PLATFORM_TENANT_ID
 from apps.tenants.refusals import NotSignedIn
 from apps.tenants.security_events import Kind, security_event
 
 from .. import revocation
 from ..devices import Device, in_words
-from ..keys import derived_key
 from ..models import RevokedKind, TokenFamily, User
 from ..people import memberships
 from ..tokens import issue_access
