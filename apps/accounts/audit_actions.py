@@ -172,7 +172,7 @@ ACTIONS = {
         ("subject_sha256",),
     ),
     "sso.refused": Act(
-        _("Refused a sign-in by the provider"), _("The provider's answer was not accepted."), ("reason",)
+        _("Refused a sign-in by the provider"), _("The provider's answer was not accepted."), ("reason", "account")
     ),
     "sso.passed_by": Act(
         _("Signed in past the provider, as an owner kept for emergencies"),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -19,14 +18,13 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit.actions import record_platform
 from apps.tenants import clock
-from apps.tenants.caller import called_for
 from apps.tenants.context import NOBODY, tenant_context
 from apps.tenants.refusals import Problem
 from apps.tenants.security_events import Kind, security_event
 
 from .devices import client_address
 from .models import BrowserSession, Kept
-from .pseudonyms import account_of
+from .pseudonyms import account_of, called_by_address
 
 COUNT = """
     INSERT INTO accounts_kept AS k (key, count, value, expires_at) VALUES (%s, 1, '', %s)
@@ -136,8 +134,7 @@ def forget_old() -> None:
 
 def _tell(limit: Limit, subject: str, account: str) -> None:
     facts = {"limit": limit.name, "subject": str(account_of(subject))}
-    whose = account_of(account) if account else None
-    with called_for(whose) if whose else nullcontext(), transaction.atomic():
+    with called_by_address(account) as whose, transaction.atomic():
         record_platform("limit.passed", facts=facts | ({"account": str(whose)} if whose else {}), outcome="refused")
     if limit.is_attack:
         security_event(Kind.BRUTE_FORCE, **facts)

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import secrets
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -72,6 +73,17 @@ def beside(values: list[PrivateValue], entry: Entry) -> None:
     """Let them name the entry that they stand beside; they are stored with it."""
     for one in values:
         one.entry = entry
+
+
+def nobodys(person: UUID) -> Counter[tuple[str, UUID]]:
+    """What those entries are about that are nobody's, while this person's values stand beside them: (kind, id) -> values.
+
+    An erasure of the person alone would not attest these, since neither hand nor account stands in the entry.
+    """
+    values = PrivateValue.objects.filter(person=person, entry__actor_id=None)
+    rows = values.values_list("entry__target_type", "entry__target_id", "entry__body")
+    said = ((kind, pk, promised(bytes(body))) for kind, pk, body in rows.iterator(BATCH))
+    return Counter((kind, pk) for kind, pk, entry in said if pk and entry and whose(entry) == str(pk))
 
 
 @transaction.atomic

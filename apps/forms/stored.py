@@ -30,8 +30,14 @@ def _log_stays() -> str:
 def _private_stays() -> str:
     days = retention_days()
     if days is None:
-        return _("until an owner erases a member's, or the operator a person's")
-    return _("%(n)s days as the plan says, or until they are erased") % {"n": days}
+        return _(
+            "until an owner erases a member's, or the operator those of an e-mail address; of whoever sends a public form "
+            "and leaves no address, as long as the tenant"
+        )
+    return _(
+        "%(n)s days as the plan says, or until they are erased; of whoever sends a public form and leaves no address, only "
+        "the days count"
+    ) % {"n": days}
 
 
 KINDS = (

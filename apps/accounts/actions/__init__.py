@@ -26,7 +26,7 @@ from .people import (
     require_factor,
     unmake_super_admin,
 )
-from .privacy import erase_outside_tenants, erase_private_values, erase_tried
+from .privacy import accounts_known, erase_left, erase_outside_tenants, erase_private_values, tenants_with
 from .resets import ask_for_reset, lock_for_reset, mail_reset_link
 from .service_accounts import change_service_account, create_service_account
 from .sessions import (
@@ -48,6 +48,7 @@ __all__ = [
     "Invited",
     "Pair",
     "accept",
+    "accounts_known",
     "add_member",
     "ask_for_address",
     "ask_for_reset",
@@ -69,9 +70,9 @@ __all__ = [
     "end_families",
     "end_family",
     "end_sessions",
+    "erase_left",
     "erase_outside_tenants",
     "erase_private_values",
-    "erase_tried",
     "factor_changed",
     "factor_refused",
     "find_api_key",
@@ -108,6 +109,7 @@ __all__ = [
     "tell_key_made",
     "tell_linked",
     "tell_of_wrong_password",
+    "tenants_with",
     "ties_of",
     "unmake_super_admin",
     "withdraw_invitation",

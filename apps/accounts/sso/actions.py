@@ -22,6 +22,7 @@ from ..actions.families import end_families
 from ..actions.notices import tell_linked
 from ..actions.people import add_member, create_person, join_team
 from ..models import Invitation, Member, Team, User
+from ..pseudonyms import called_by_address
 from ..rules import Role
 from . import provider, rules, txt
 from .models import PURPOSE, FactorTrust, Kind, SsoConnection, SsoDomain, SsoIdentity
@@ -228,10 +229,11 @@ def unlink(identity: SsoIdentity, *, by: Member) -> None:
     identity.delete()
 
 
-def refused(reason: str, connection: SsoConnection) -> None:
-    """Write a refused sign-in into the log of the tenant whose provider it was."""
-    with transaction.atomic():
-        record("sso.refused", connection, facts={"reason": reason}, outcome="refused")
+def refused(reason: str, connection: SsoConnection, email: str = "") -> None:
+    """Write a refused sign-in into the log of the tenant whose provider it was; by the address that was said, if any was."""
+    with called_by_address(email) as account, transaction.atomic():
+        facts = {"reason": reason, **({"account": str(account)} if account else {})}
+        record("sso.refused", connection, facts=facts, outcome="refused")
 
 
 def proven_domains() -> frozenset[str]:

@@ -17,12 +17,14 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from apps.tenants import clock
+from apps.tenants.caller import called_for
 from apps.tenants.context import as_system
 from apps.tenants.refusals import NotFound, PaymentRequired, Refused
 from apps.tenants.security_events import Kind, security_event
 
 from ..answers import problem_answer
 from ..models import Member, User
+from ..pseudonyms import called_by_address
 from . import actions, provider, rules, session
 from .actions import MustLink, NotAdmitted
 from .finding import Door, find
@@ -71,7 +73,7 @@ def start(request: HttpRequest, pk: UUID) -> HttpResponse:
             started = session.begin(request, connection, target=target, hint=hint, is_fresh=is_fresh)
             url = provider.authorize_url(connection, started)
     except (provider.Unreachable, Mistrusted) as failed:
-        return _sorry(request, connection, failed.reason)
+        return _sorry(request, connection, failed.reason, email=hint)
     return redirect(url)
 
 
@@ -82,22 +84,25 @@ def callback(request: HttpRequest, pk: UUID) -> HttpResponse:
     if taken is None:
         return _sorry(request, connection, "state_unknown", is_told=False)
     started, target = taken
+    email = started.hint
     with as_system(connection.tenant.pk):
         try:
             person = _redeem(request, connection, started)
-            identity = actions.admit(connection, person)
+            email = person.email or email
+            with called_by_address(email):
+                identity = actions.admit(connection, person)
         except MustLink as must:
             return _ask_to_link(request, connection, must.member, person, target)
         except Mistrusted as failed:
             if failed.is_forged:
                 security_event(Kind.IDENTITY_FORGED, reason=failed.reason, connection=str(connection.pk))
-            return _sorry(request, connection, failed.reason)
+            return _sorry(request, connection, failed.reason, email=email)
         except provider.Unreachable as failed:
-            return _sorry(request, connection, failed.reason)
+            return _sorry(request, connection, failed.reason, email=email)
         except NotAdmitted as refusal:
-            return _sorry(request, connection, refusal.reason, text=str(refusal))
+            return _sorry(request, connection, refusal.reason, text=str(refusal), email=email)
         except PaymentRequired as full:
-            actions.refused("over_quota", connection)
+            actions.refused("over_quota", connection, email)
             return problem_answer(request, full)  # here, where the plan that it names can be read
     factor = rules.showed_second_factor(connection.factor_trust, person.amr)
     if started.is_fresh and (answer := _renew(request, identity, target, factor=factor, seen_at=person.seen_at)):
@@ -119,9 +124,10 @@ def link(request: HttpRequest) -> HttpResponse:
             return render(request, "account/sso_link.html", {"connection": connection, "who": member})
         del request.session[LINK]
         try:
-            identity = actions.link(connection, subject=asked["subject"], member=member)
+            with called_for(member.user_id):
+                identity = actions.link(connection, subject=asked["subject"], member=member)
         except Refused as refused:
-            return _sorry(request, connection, "linked_already", text=str(refused.detail))
+            return _sorry(request, connection, "linked_already", text=str(refused.detail), email=member.email)
     return _open(request, identity, asked["target"], factor=asked["factor"], seen_at=asked["seen_at"])
 
 
@@ -186,13 +192,19 @@ def _renew(
 
 
 def _sorry(
-    request: HttpRequest, connection: SsoConnection, reason: str, *, text: str = "", is_told: bool = True
+    request: HttpRequest,
+    connection: SsoConnection,
+    reason: str,
+    *,
+    text: str = "",
+    email: str = "",
+    is_told: bool = True,
 ) -> HttpResponse:
     """Nobody was let in: why, in words for the person and a word for whoever looks into it."""
     is_away = reason.startswith(("discovery_", "keys_", "token_", "userinfo_"))
     if is_told:
         with as_system(connection.tenant.pk):
-            actions.refused(reason, connection)
+            actions.refused(reason, connection, email)
     context = {"connection": connection, "reason": reason, "text": text, "is_away": is_away}
     answer = render(request, "account/sso_refused.html", context, status=503 if is_away else 403)
     if is_away:

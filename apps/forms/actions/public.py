@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from apps.accounts.limits import Limit, TooMany, spend
+from apps.accounts.pseudonyms import called_by_address
 from apps.audit.actions import record
 from apps.billing import usage
 from apps.billing.gate import refuse_when_trial_is_over
@@ -37,6 +38,7 @@ from ..sweeping import with_rows
 from .submissions import next_reference, open_submission
 
 MOST_FILES = 5
+LONGEST_ADDRESS = 254
 MAILED_REPORTS = Limit("public.contact", 20, 86_400)
 Uploads = dict[UUID, tuple[str, UploadedFile]]  # the id that each will have -> its field and the file
 
@@ -52,6 +54,7 @@ class Sent:
 def submit_public(form: Form, *, data: dict[str, Any], files: dict[str, list[UploadedFile]]) -> Sent:
     """Take answers and files of somebody unknown, and start the path. Nothing is kept unless all of it holds.
 
+    What the log keeps of where they came from is erased by the address that they gave; without one it is nobody's.
     Raises Conflict when the form is not open to anyone, PaymentRequired after a trial or over a quota, Invalid.
     """
     if form.live_version is None or form.filling != Filling.PUBLIC:
@@ -67,8 +70,9 @@ def submit_public(form: Form, *, data: dict[str, Any], files: dict[str, list[Upl
         identity: store.write(current_tenant(), store.clean_name(upload.name or ""), upload.chunks(store.CHUNK_BYTES))
         for identity, (_field, upload) in uploads.items()
     }
-    reference, contact = next_reference(spec.reference), contact_of(spec, answers.data)
-    with with_rows(*stored.values()) if stored else transaction.atomic():
+    address = address_in(spec, answers.data)
+    reference, contact = next_reference(spec.reference), contact_of(address)
+    with called_by_address(address), with_rows(*stored.values()) if stored else transaction.atomic():
         made = Submission(form=form, form_version=form.live_version, submitter=None, changed_at=clock.now())
         made.save(force_insert=True)
         for identity, (field, upload) in uploads.items():
@@ -102,18 +106,28 @@ def judge_public(spec: Spec, data: dict[str, Any], uploads: Uploads) -> Answers:
     return answers
 
 
-def contact_of(spec: Spec, data: dict[str, Any]) -> str:
-    """The address that is told at each step: what the contact field holds, if it is one e-mail address, else nothing.
-
-    An address that was named too often today gets no more mail: a public form is no way to fill somebody's mailbox.
-    """
+def address_in(spec: Spec, data: dict[str, Any]) -> str:
+    """What the contact field holds, if it is one e-mail address, else nothing."""
     text = str(data.get(spec.contact, "")).strip()
     try:
         validate_email(text)
-        spend(MAILED_REPORTS, text.lower())
-    except (ValidationError, TooMany):
+    except ValidationError:
         return ""
-    return text if len(text) <= 254 else ""
+    return text
+
+
+def contact_of(address: str) -> str:
+    """The address that is told at each step, or nothing.
+
+    One that was named too often today gets no more mail: a public form is no way to fill somebody's mailbox.
+    """
+    if not address or len(address) > LONGEST_ADDRESS:
+        return ""
+    try:
+        spend(MAILED_REPORTS, address.lower(), account=address)
+    except TooMany:
+        return ""
+    return address
 
 
 def uploads_of(spec: Spec, files: Any) -> dict[str, list[UploadedFile]]:
