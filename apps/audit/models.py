@@ -19,6 +19,10 @@ from . import canonical, catalogue
 # Python knows the years 1 to 9999, PostgreSQL more, and infinity: what somebody sets to those is read as one of these.
 EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
+LONGEST_QUERY = (
+    2500  # signs of an address that name all filters, each at its longest (1,880), and room for more of them
+)
+
 
 class Moment(models.DateTimeField):
     """A time that can always be read, so that a page shows the row and a verification names it."""
@@ -311,7 +315,7 @@ class SavedView(TenantModel):
 
     person = models.UUIDField()
     name = models.CharField(max_length=80)
-    query = models.CharField(max_length=1000)
+    query = models.CharField(max_length=LONGEST_QUERY)
     made_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
@@ -333,7 +337,7 @@ class LogExport(TenantModel):
     WAITING: ClassVar[tuple[State, ...]] = (State.QUEUED, State.RUNNING)
 
     requested_by = models.UUIDField()
-    query = models.CharField(max_length=1000, blank=True)
+    query = models.CharField(max_length=LONGEST_QUERY, blank=True)
     format = models.CharField(max_length=5)
     state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED)
     done = models.PositiveBigIntegerField(default=0)
