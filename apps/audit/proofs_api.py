@@ -22,7 +22,7 @@ from . import proofs, receipts
 from .bundle import Bundle, export, stream
 from .filters import NAMES, EntryFilter
 from .models import Entry, Receipt
-from .viewing import viewed
+from .viewing import viewed, viewed_receipts
 
 CONFLICT = OpenApiResponse(description="The log is empty, damaged, or does not continue what was signed before.")
 KEYS = "verifier keys as golang.org/x/mod/sumdb/note has them; compare them with what you were given elsewhere"
@@ -164,14 +164,24 @@ class ReceiptViewSet(ReadOnlyTenantViewSet[Receipt]):
 
     @extend_schema(parameters=[OpenApiParameter("target", UUID, description="such as a submission")])
     def list(self, request: Any, *args: Any, **kwargs: Any) -> Response:
-        """Newest first."""
-        return super().list(request, *args, **kwargs)
+        """Newest first; where others' acts are among them, a look, as the log records it."""
+        answer = super().list(request, *args, **kwargs)
+        viewed_receipts([row["id"] for row in answer.data["results"]], {"target": self._target()})
+        return answer
+
+    def retrieve(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """One receipt; of somebody else's act a look, as the log records it."""
+        answer = super().retrieve(request, *args, **kwargs)
+        viewed_receipts([answer.data["id"]], {"entry": answer.data["entry"]})
+        return answer
 
     def rows(self) -> Any:
-        rows = receipts.visible()
-        if target := self.request.query_params.get("target"):
-            rows = rows.filter(entry__target_id=_uuid(target, "target"))
-        return rows
+        rows, target = receipts.visible(), self._target()
+        return rows.filter(entry__target_id=target) if target else rows
+
+    def _target(self) -> UUID | None:
+        target = self.request.query_params.get("target")
+        return _uuid(target, "target") if target else None
 
 
 def exported(query: Any, zone: ZoneInfo) -> Bundle:

@@ -7,10 +7,11 @@ installation, over whose look it is too, so that nobody tests a guess by typing 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -21,7 +22,7 @@ from apps.tenants.derived import derived_key
 from . import canonical
 from .actions import record
 from .filters import NAMES
-from .models import Entry
+from .models import Entry, Receipt
 
 SAME_LOOK = timedelta(minutes=1)
 POSITION = frozenset({"before", "after", "cursor", "page_size", "p", "o"})  # the last two are the admin's
@@ -42,6 +43,18 @@ def viewed(query: Mapping[str, Any], *, door: str) -> None:
         return
     with transaction.atomic():
         record("audit.viewed", facts={"look": look, "filters": as_told(asked), "door": door})
+
+
+def viewed_receipts(pks: Collection[UUID], query: Mapping[str, Any]) -> None:
+    """Record that whoever acts reads these receipts, unless all are of their own acts; to a visitor from support none is."""
+    acting = current()
+    if not pks or not acting.allows("audit.read"):  # others see their own alone
+        return
+    rows = Receipt.objects.filter(pk__in=pks)
+    if acting.impersonator is None:
+        rows = rows.exclude(entry__actor_id=acting.member)
+    if rows.exists():
+        viewed(query, door="receipts")
 
 
 def as_told(filters: Mapping[str, str]) -> dict[str, str | bool]:

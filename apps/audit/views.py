@@ -28,7 +28,7 @@ from .rows import rows_of
 from .saved import mine
 from .sealer import seal
 from .verify import Verification
-from .viewing import viewed
+from .viewing import viewed, viewed_receipts
 
 PAGE_SIZE = 50
 VERIFIER = settings.BASE_DIR / "scripts" / "orkestra_verify.py"
@@ -104,8 +104,9 @@ def proof(request: PageRequest, tenant: str, pk: UUID) -> HttpResponseBase:
 
 
 def receipt(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
-    """The receipt of an act of mine, as a text file."""
+    """The receipt of an act of mine, as a text file; whoever reads the log gets those of others, which is a look."""
     found = get_object_or_404(visible(), pk=pk)
+    viewed_receipts([found.pk], {"entry": found.entry_id})
     answer = HttpResponse(found.note, content_type="text/plain; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="receipt-{found.entry_id}.txt"'
     return answer

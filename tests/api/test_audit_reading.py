@@ -9,9 +9,10 @@ from django.db import transaction
 
 from apps.accounts.rules import Role
 from apps.audit import canonical
-from apps.audit.actions import record
+from apps.audit.actions import Target, record
 from apps.audit.catalogue import listed
-from apps.audit.models import Entry
+from apps.audit.models import Entry, Receipt
+from apps.tenants.ids import new_id
 from tests.api.test_second_factor import set_up
 from tests.cast import acting_as
 from tests.forms import published, step
@@ -100,6 +101,54 @@ def test_what_was_done_to_a_form_is_a_look_by_the_api_as_by_the_page(api, acme):
     assert api.as_(acme.editor).get(f"/api/v1/forms/{form}/audit").status_code == 403
     assert [look["filters"] for look in looks(acme)] == [{"target": form}]
     assert looks(acme, acme.editor) == []
+
+
+@pytest.fixture
+def receipts(acme):
+    """The receipts of an act of the owner's, and of one of somebody else's."""
+    found = []
+    for member in (acme.owner, acme.editor):
+        with acting_as(member), transaction.atomic():
+            entry = record("team.created", Target("team", new_id()), receipt=True)
+            found.append(Receipt.objects.select_related("entry").get(entry=entry))
+    return found
+
+
+def test_a_list_of_what_others_did_by_their_receipts_is_a_look(api, acme, receipts):
+    answer = api.as_(acme.owner).get("/api/v1/audit/receipts")
+    assert len(answer.json()["results"]) == 2
+    target = str(receipts[1].entry.target_id)
+    assert api.as_(acme.owner).get("/api/v1/audit/receipts", {"target": target}).status_code == 200
+    assert [(look["door"], look["filters"]) for look in looks(acme)] == [
+        ("receipts", {}),
+        ("receipts", {"target": target}),
+    ]
+
+
+def test_one_receipt_of_somebody_else_is_a_look_by_api_and_by_page(api, browse, acme, receipts):
+    theirs = receipts[1]
+    assert api.as_(acme.owner).get(f"/api/v1/audit/receipts/{theirs.pk}").status_code == 200
+    assert looks(acme)[0]["filters"] == {"entry": str(theirs.entry_id)}
+    second = acme.member("Second", Role.OWNER)
+    assert browse(second).get(acme.url(f"receipts/{theirs.pk}/")).status_code == 200
+    assert [look["filters"] for look in looks(acme, second)] == [{"entry": str(theirs.entry_id)}]
+
+
+def test_receipts_of_ones_own_acts_are_no_look(api, browse, acme, receipts):
+    mine, theirs = receipts
+    assert api.as_(acme.owner).get("/api/v1/audit/receipts", {"target": str(mine.entry.target_id)}).status_code == 200
+    assert api.as_(acme.owner).get(f"/api/v1/audit/receipts/{mine.pk}").status_code == 200
+    assert browse(acme.owner).get(acme.url(f"receipts/{mine.pk}/")).status_code == 200
+    assert len(api.as_(acme.editor).get("/api/v1/audit/receipts").json()["results"]) == 1
+    assert api.as_(acme.editor).get(f"/api/v1/audit/receipts/{theirs.pk}").status_code == 200
+    assert looks(acme) == looks(acme, acme.editor) == []
+
+
+def test_to_a_visitor_from_support_no_receipt_is_their_own(acme, admin, browser, receipts):
+    browser.post("/admin/accounts/supportvisit/add/", {"tenant": str(acme.id), "reason": "Ticket 4711: it stops."})
+    assert browser.get(acme.url(f"receipts/{receipts[0].pk}/")).status_code == 200
+    (look,) = looks(acme)
+    assert look["door"] == "receipts"
 
 
 def test_no_other_words_of_an_address_than_those_of_filters_are_kept_as_a_look(api, acme):
