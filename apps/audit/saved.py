@@ -1,4 +1,7 @@
-"""Saved views of the log: a name for some filters, of one person in one tenant. Nobody else sees or changes them."""
+"""Saved views of the log: a name for some filters, of one person in one tenant. Nobody else changes them.
+
+A visitor from support sees those of the owner for whom they act, as any page of the owner's.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.tenants.context import refuse_support
 from apps.tenants.refusals import Refused, Text
 from apps.tenants.slots import slots
 
@@ -58,7 +62,11 @@ def one_of_mine(person: UUID, pk: UUID) -> SavedView:
 
 
 def save_view(name: str, asked: EntryFilter, *, by: UUID) -> SavedView:
-    """Keep filters under a name. Raises Refused where they name nothing, the name is taken, or there are too many."""
+    """Keep filters under a name. Raises Refused where they name nothing, the name is taken, or there are too many.
+
+    Raises Forbidden during a support visit, as renaming and deleting do.
+    """
+    refuse_support()
     if not asked.asked:
         raise Refused(_("Choose a filter first: a view of everything is the log itself."))
     if SavedView.objects.filter(person=by).count() >= MOST:
@@ -67,12 +75,14 @@ def save_view(name: str, asked: EntryFilter, *, by: UUID) -> SavedView:
 
 
 def rename_view(view: SavedView, name: str) -> SavedView:
-    """Give a view another name. Raises Refused where it is taken."""
+    """Give a view another name. Raises Refused where it is taken, Forbidden during a support visit."""
+    refuse_support()
     return _named(view, name)
 
 
 def delete_view(view: SavedView) -> None:
-    """Forget a view."""
+    """Forget a view. Raises Forbidden during a support visit."""
+    refuse_support()
     view.delete()
 
 

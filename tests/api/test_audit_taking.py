@@ -54,6 +54,24 @@ def test_a_view_is_kept_opened_renamed_and_deleted_by_its_person_alone(browse, a
         assert not SavedView.objects.exists()
 
 
+def test_a_visitor_from_support_sees_the_owners_views_and_neither_makes_renames_nor_deletes_one(browse, browser, acme):
+    assert browse(acme.owner).post(acme.url(f"{LOG}views/?outcome=refused"), {"name": "Mine"}).status_code == 302
+    with as_system(acme.id):
+        view = SavedView.objects.get()
+    visit = {"tenant": str(acme.id), "reason": "Ticket 4711: it stops."}
+    assert browser.post("/admin/accounts/supportvisit/add/", visit).status_code == 302
+    assert "Mine" in browser.get(acme.url(f"{LOG}views/")).content.decode()
+    place = acme.url(f"{LOG}views/{view.pk}/")
+    for path, sent in (
+        (acme.url(f"{LOG}views/?outcome=done"), {"name": "Another"}),
+        (place, {"name": "Renamed"}),
+        (place, {"delete": "1"}),
+    ):
+        assert browser.post(path, sent).status_code == 403
+    with as_system(acme.id):
+        assert SavedView.objects.get().name == "Mine"
+
+
 def export(browser, company, query="", format_="csv"):
     """One that was asked for on the page and made by its job."""
     answer = browser.post(company.url(f"{LOG}exports/{query}"), {"format": format_})

@@ -40,7 +40,6 @@ MAY = {
     # Addresses that are there already: whether they are told, and what they are told again.
     "comms:webhook_act on", "comms:webhook_act off", "comms:webhook_act test", "comms:webhook_resend",
     "streams:act pause", "streams:act resume", "streams:act test",
-    "audit:views", "audit:view",  # a way to look at the log
 }  # fmt: skip
 
 
