@@ -22,7 +22,7 @@ from apps.forms import actions as forms
 from apps.forms.models import Form, Grant
 from apps.operations.streams import actions as streams
 from apps.tenants import clock
-from apps.tenants.context import as_system, with_changes
+from apps.tenants.context import NOBODY, as_system, tenant_context, with_changes
 from apps.tenants.models import Tenant
 from apps.tenants.slots import slots
 from tests import database, identity_provider
@@ -98,7 +98,8 @@ def settled(acme, api, settings):
 
 def switch():
     """On for this tenant, and off again: an older entry tells of what the attack goes back to."""
-    flag = Flag.objects.filter(key="turned").first() or flags.create_flag(key="turned", description="A flag")
+    with tenant_context(NOBODY):
+        flag = Flag.objects.filter(key="turned").first() or flags.create_flag(key="turned", description="A flag")
     for is_on in (True, False):
         flags.set_override(flag, is_on)
 

@@ -226,6 +226,7 @@ MUST = {
     "second factors": ("factor.added", "factor.removed", "factor.codes_made", "factor.required"),
     "invitations": ("invitation.sent", "invitation.withdrawn", "invitation.accepted"),
     "members and roles": ("member.added", "member.changed", "member.deactivated", "member.reactivated"),
+    "super admins": ("person.made_super_admin", "person.unmade_super_admin"),
     "teams": ("team.created", "team.changed"),
     "grants": ("access.granted", "access.revoked", "access.taken", "filling.changed"),
     "forms and versions": ("form.created", "form.changed", "form.published", "form.deleted", "path.published"),
