@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY, get_authentication_records
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.internal.stagekit import clear_login
 from allauth.account.signals import password_changed, password_reset
@@ -15,7 +16,7 @@ from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 
-from . import actions, limits, second_factor, sessions
+from . import actions, limits, passwords, second_factor, sessions
 from .answers import problem_answer
 from .factor_views import show_next
 from .models import User
@@ -41,6 +42,13 @@ class AccountAdapter(DefaultAccountAdapter):
         ]
         for limit, subject in self._tries:
             limits.spend(limit, subject, account=account)
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        """Whose password it is, at every door that takes one. Raises TooMany; TooShortAlone after a right one."""
+        user: User | None = super().authenticate(request, **credentials)
+        if user is not None and user.is_active:
+            passwords.check_alone(user, str(credentials["password"]))
+        return user
 
     def _rollback_login_failed_rl_usage(self) -> None:
         """The password was right: these tries were no guesses."""
@@ -106,12 +114,16 @@ def record_factor(sender: Any, request: HttpRequest, user: User, authenticator: 
 def record_factor_gone(
     sender: Any, request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
 ) -> None:
-    """Without any factor there is nothing to recover."""
+    """With the last factor go recovery codes, what it had opened, and its word in this session."""
+    # Its row is gone and has no number any more; the moment it was made tells it from others.
+    row, here = f"{user.pk}:{authenticator.created_at.timestamp()}", request.session.session_key or ""
     with transaction.atomic():
-        actions.factor_changed(user, "factor.removed", {"kind": str(authenticator.type)})
-        # Its row is gone and has no number any more; the moment it was made tells it from others.
-        actions.tell_factor_removed(
-            user, str(authenticator.type), row=f"{user.pk}:{authenticator.created_at.timestamp()}"
-        )
-    if not second_factor.has_one(user):
-        second_factor.end_codes(user)
+        if actions.factor_gone(user, str(authenticator.type), row=row, but=here):
+            second_factor.end_codes(user)
+            _forget_factor(request, user)
+
+
+def _forget_factor(request: HttpRequest, user: User) -> None:
+    """This session rests on the password again, and is confirmed by it."""
+    records = get_authentication_records(request, user)
+    request.session[AUTHENTICATION_METHODS_SESSION_KEY] = [one for one in records if one.get("method") != "mfa"]

@@ -33,7 +33,7 @@ def authentication_of(request: HttpRequest, user: User) -> tuple[datetime | None
     if not counted:
         return None, ()
     names = [SECOND.get(str(one.get("type")), METHODS.get(str(one.get("method")), "")) for one in records]
-    names += ["mfa" for one in records if one.get("method") == sso.METHOD and one.get("factor")]
+    names += ["mfa" for one in records if sso.brings_factor(request, one)]
     moment = datetime.fromtimestamp(max(float(one["at"]) for one in counted), UTC)
     return moment, tuple(dict.fromkeys(name for name in names if name))
 

@@ -196,13 +196,13 @@ CLAIMS: tuple[Claim, ...] = (
         _("Second factor"),
         _(
             "An authenticator app protects pages and API tokens alike: each code is good once, held by the database; "
-            "secrets are stored encrypted and recovery codes as salted hashes. A tenant may require a second factor of each "
-            "member, and outside the demo no Super Admin gets in without showing one."
+            "secrets are stored encrypted and recovery codes as salted hashes. Giving up the last one ends what it had opened. "
+            "A tenant may require a second factor of each member, and outside the demo no Super Admin gets in without showing one."
         ),
         True,
         "accounts.second_factor",
         ("apps/accounts/second_factor.py", "apps/accounts/gateway.py", "apps/accounts/factor_policy.py"),
-        ("tests/api/test_second_factor.py", "tests/api/test_every_door.py"),
+        ("tests/api/test_second_factor.py", "tests/api/test_factor_given_up.py", "tests/api/test_every_door.py"),
     ),
     Claim(
         "passkeys",

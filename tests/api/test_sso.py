@@ -14,8 +14,9 @@ from apps.accounts.rules import Role
 from apps.accounts.sso import actions
 from apps.accounts.sso.models import SsoConnection, SsoIdentity
 from apps.comms.models import OutboxMessage
+from apps.tenants import clock
 from apps.tenants.context import NOBODY, as_system, tenant_context
-from apps.tenants.models import PLATFORM_TENANT_ID
+from apps.tenants.models import PLATFORM_TENANT_ID, Tenant
 from tests import database
 from tests.api.test_people import link_of
 from tests.api.test_quotas import limit, used
@@ -267,6 +268,26 @@ def test_removing_the_provider_ends_what_it_opened_and_its_id_opens_nothing_more
     assert Client().get(f"/account/sso/{acme_idp.pk}/").status_code == 404
     with as_system(acme.id):
         assert SsoConnection.objects.get(pk=acme_idp.pk).client_secret == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "amr", "after", "counts"),
+    [("always", [], "never", False), ("said", ["otp"], "never", False), ("always", [], "said", False),
+     ("always", ["otp"], "said", True), ("said", ["otp"], "always", True)],
+)  # fmt: skip
+def test_a_providers_factor_counts_as_its_tenant_trusts_it_at_the_next_request(acme, idp, before, amr, after, counts):
+    prove(acme)
+    connection = connect(acme, idp, factor_trust=before)
+    with as_system(acme.id):
+        Tenant.objects.filter(pk=acme.id).update(factor_required_from=clock.now())
+        actions.link(connection, subject="s-1", member=acme.editor)
+    client = Client()
+    come(client, connection, idp, "s-1", amr=amr)
+    assert client.get(acme.url()).status_code == 200
+    asked = {"name": "x", "client_id": connection.client_id, "client_secret": "", "default_role": "viewer"}
+    with acting_as(acme.owner):
+        actions.change_connection(connection, **asked, factor_trust=after, by=acme.owner)
+    assert client.get(acme.url()).status_code == (200 if counts else 403)
 
 
 def test_unlinking_ends_the_session_and_the_next_one_asks_again(acme, acme_idp, idp):

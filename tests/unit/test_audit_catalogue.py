@@ -25,6 +25,7 @@ SILENT = {
     "accounts.api_keys.find_api_key": READS,
     "accounts.api_keys.note_use": "the moment of a key's last use; an entry for each request would drown the log",
     "accounts.api_keys.check_no_key": JUDGES,
+    "accounts.families.lock_person": "a lock, held for the act that follows",
     "accounts.families.rotate": "the same sign-in goes on every few minutes; a reuse is recorded, by _ask_again",
     "accounts.invitations.look_at": READS,
     "accounts.invitations.digest": READS,

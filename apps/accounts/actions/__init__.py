@@ -10,11 +10,12 @@ from .api_keys import (
     note_use,
     revoke_api_key,
 )
+from .factors import factor_gone
 from .families import Pair, end_families, end_family, open_family, revoke, rotate
 from .invitations import Invited, accept, invite, look_at, resend_invitation, withdraw_invitation
 from .leaving import deactivate
 from .members import change_role, leave_team, reactivate, rename_team, ties_of
-from .notices import tell_factor_added, tell_factor_removed, tell_key_made, tell_linked
+from .notices import tell_factor_added, tell_key_made, tell_linked
 from .people import (
     add_member,
     change_tenant,
@@ -74,6 +75,7 @@ __all__ = [
     "erase_outside_tenants",
     "erase_private_values",
     "factor_changed",
+    "factor_gone",
     "factor_refused",
     "find_api_key",
     "invite",
@@ -105,7 +107,6 @@ __all__ = [
     "signed_out",
     "suspend_tenant",
     "tell_factor_added",
-    "tell_factor_removed",
     "tell_key_made",
     "tell_linked",
     "tell_of_wrong_password",

@@ -27,9 +27,11 @@ from apps.comms.actions import queue_mail
 from apps.tenants import clock
 from apps.tenants.context import TenantContext, current, tenant_context
 from apps.tenants.derived import derived_key
+from apps.tenants.freshness import SHOWN
 from apps.tenants.models import PLATFORM_TENANT_ID
 from apps.tenants.refusals import NotSignedIn
 from apps.tenants.security_events import Kind, security_event
+from apps.tenants.slots import slots
 
 from .. import revocation
 from ..devices import Device, in_words
@@ -62,14 +64,14 @@ def open_family(
 ) -> Pair:
     """The first pair of a sign-in, for one tenant or for none; `auth_time` where the person signed in before now.
 
-    `parent` is the family by whose token it is asked for. Raises NotSignedIn where that has ended meanwhile, or the
-    password is another one than when `user` was read.
+    `parent` is the family by whose token it is asked for. Raises NotSignedIn where that has ended meanwhile, the
+    password is another one than when `user` was read, or the second factor that was shown is gone.
     """
     if user.is_service:
         raise NotSignedIn("A service account has no sign-in; it acts by its API keys.", code="service_account")
     now, device = clock.now(), device or Device()
     with _unbound(), transaction.atomic():
-        above = _check_still(user, parent)
+        above = _check_still(user, parent, amr)
         end = now + settings.REFRESH_ABSOLUTE_LIFETIME
         end = min(end, above.expires_at) if above else end
         family = TokenFamily(
@@ -131,7 +133,7 @@ def end_families(user: UUID, tenant: UUID | None = None) -> None:
     What a tenant ends stays within it: a family for another one goes on, whichever it was opened by.
     """
     with _unbound(), transaction.atomic():
-        _locked(user)
+        lock_person(user)
         rows = TokenFamily.objects.filter(user_id=user, revoked_at=None)
         for family in rows.filter(tenant_id=tenant) if tenant else rows:
             _close(family, "token.revoked")
@@ -148,23 +150,24 @@ def end_family(family: UUID, *, of: UUID) -> bool:
         return found is not None
 
 
-def _locked(user: UUID) -> User | None:
-    """The person's row, held until the transaction ends: what opens families and what ends them take turns."""
+def lock_person(user: UUID) -> User | None:
+    """The person's row, held until the transaction ends: what opens something for them and what ends it take turns."""
     return User.objects.select_for_update(no_key=True).filter(pk=user).first()
 
 
-def _check_still(user: User, parent: UUID | None) -> TokenFamily | None:
+def _check_still(user: User, parent: UUID | None, amr: str) -> TokenFamily | None:
     """The family of that id. Raises NotSignedIn where what a sign-in rests on has ended; nothing ends it after this."""
-    now = _locked(user.pk)
+    now = lock_person(user.pk)
     above = TokenFamily.objects.filter(pk=parent, revoked_at=None).first() if parent else None
-    if now is None or not now.is_active or now.password != user.password or (parent and above is None):
+    is_gone = bool(SHOWN & set(amr.split())) and not slots.has_second_factor(user.pk)
+    if now is None or not now.is_active or now.password != user.password or (parent and above is None) or is_gone:
         raise NotSignedIn("What this sign-in rests on has ended; sign in again.", code="ended_meanwhile")
     return above
 
 
 def _end(family: TokenFamily, action: str) -> None:
     """End a family with all that was opened by its tokens, and by the tokens of that."""
-    _locked(family.user_id)
+    lock_person(family.user_id)
     _close(family, action)
     above = [family.pk]
     while rows := list(TokenFamily.objects.filter(parent__in=above)):
@@ -204,7 +207,7 @@ def _ask_again(family: TokenFamily, generation: int, secret: str, now: datetime)
     if not hmac.compare_digest(secret, _secret(family.pk, generation)):
         raise NotSignedIn("The refresh token does not verify; sign in again.", code="refresh_invalid")
     with transaction.atomic():
-        _locked(family.user_id)
+        lock_person(family.user_id)
         family = TokenFamily.objects.select_related("user").select_for_update(of=("self",)).get(pk=family.pk)
         age = now - family.rotated_at if family.rotated_at else None
         if (

@@ -123,11 +123,16 @@ def said(subject: str, claims: Mapping[str, Any], *, seen_at: float) -> Said:
     )
 
 
-def showed_second_factor(trust: str, amr: Sequence[str]) -> bool:
-    """Whether what happened at the provider counts as a second factor here."""
-    if trust == FactorTrust.ALWAYS:
-        return True
-    return trust == FactorTrust.SAID and bool(SECOND_FACTORS & set(amr))
+def second_factor_of(trust: str, amr: Sequence[str]) -> str:
+    """What a sign-in at the provider brings of a second factor: `said`, `always` (it need not say so), or nothing."""
+    if trust != FactorTrust.NEVER and SECOND_FACTORS & set(amr):
+        return str(FactorTrust.SAID)
+    return str(FactorTrust.ALWAYS) if trust == FactorTrust.ALWAYS else ""
+
+
+def still_counts(trust: str | None, factor: str) -> bool:
+    """Whether what `second_factor_of` once gave counts by what the tenant trusts now; None for a provider that is gone."""
+    return bool(factor) and (trust == FactorTrust.ALWAYS or trust == factor == FactorTrust.SAID)
 
 
 def domain_of(email: str) -> str:

@@ -23,6 +23,7 @@ from apps.tenants.refusals import NotFound
 
 from .. import limits
 from ..models import User
+from . import rules
 from .models import SsoConnection, SsoIdentity
 from .provider import Started
 
@@ -76,8 +77,8 @@ def _alive(request: HttpRequest) -> list[dict[str, Any]]:
     return [row for row in rows if time.time() - row["at"] < STARTED_SECONDS]
 
 
-def mark(request: HttpRequest, user: User, identity: SsoIdentity, *, factor: bool, seen_at: float) -> None:
-    """Write into the session that the provider vouched for this person; `factor` where its second factor counts.
+def mark(request: HttpRequest, user: User, identity: SsoIdentity, *, factor: str, seen_at: float) -> None:
+    """Write into the session that the provider vouched for this person; `factor` as `rules.second_factor_of` has it.
 
     The moment is when they proved it there, not that of the answer: a provider answers for whoever is still signed in.
     """
@@ -99,8 +100,29 @@ def opened_by(request: HttpRequest, user: User) -> Opened | None:
     records: list[dict[str, Any]] = get_authentication_records(request, user)
     for row in reversed(records):
         if row.get("method") == METHOD:
-            return Opened(UUID(row["tenant"]), UUID(row["connection"]), UUID(row["identity"]))
+            return _opened(row)
     return None
+
+
+def brings_factor(request: HttpRequest, record: dict[str, Any]) -> bool:
+    """Whether a record of the session stands for a second factor at the provider, by what its tenant trusts at this moment."""
+    if record.get("method") != METHOD or not record.get("factor"):
+        return False
+    return rules.still_counts(_trust(request, _opened(record)), str(record["factor"]))
+
+
+def _opened(row: dict[str, Any]) -> Opened:
+    return Opened(UUID(row["tenant"]), UUID(row["connection"]), UUID(row["identity"]))
+
+
+def _trust(request: HttpRequest, opened: Opened) -> str | None:
+    """What a second factor at the provider counts for; None where provider or link is gone. Read once in a request."""
+    read: dict[UUID, str | None] = request.__dict__.setdefault("sso_trust", {})
+    if opened.identity not in read:
+        with as_system(opened.tenant):
+            rows = SsoIdentity.objects.filter(pk=opened.identity, connection__removed_at=None)
+            read[opened.identity] = rows.values_list("connection__factor_trust", flat=True).first()
+    return read[opened.identity]
 
 
 def limit(request: HttpRequest, user: User) -> UUID | None:
@@ -114,9 +136,5 @@ def refuse_beyond(request: HttpRequest, user: User, tenant: UUID | None) -> None
     opened = opened_by(request, user)
     if opened is None or (tenant is None and OPEN_TO_LIMITED.match(request.path_info)):
         return
-    if tenant != opened.tenant:
-        raise NotFound()
-    with as_system(opened.tenant):
-        alive = SsoIdentity.objects.filter(pk=opened.identity, connection__removed_at=None).exists()
-    if not alive:
+    if tenant != opened.tenant or _trust(request, opened) is None:
         raise NotFound()

@@ -104,7 +104,7 @@ def callback(request: HttpRequest, pk: UUID) -> HttpResponse:
         except PaymentRequired as full:
             actions.refused("over_quota", connection, email)
             return problem_answer(request, full)  # here, where the plan that it names can be read
-    factor = rules.showed_second_factor(connection.factor_trust, person.amr)
+    factor = rules.second_factor_of(connection.factor_trust, person.amr)
     if started.is_fresh and (answer := _renew(request, identity, target, factor=factor, seen_at=person.seen_at)):
         return answer
     return _open(request, identity, target, factor=factor, seen_at=person.seen_at)
@@ -150,14 +150,14 @@ def _ask_to_link(
         "email": member.email.lower(),
         "subject": person.subject,
         "target": target,
-        "factor": rules.showed_second_factor(connection.factor_trust, person.amr),
+        "factor": rules.second_factor_of(connection.factor_trust, person.amr),
         "seen_at": person.seen_at,
         "at": time.time(),
     }
     return redirect("account_sso_link")
 
 
-def _open(request: HttpRequest, identity: SsoIdentity, target: str, *, factor: bool, seen_at: float) -> HttpResponse:
+def _open(request: HttpRequest, identity: SsoIdentity, target: str, *, factor: str, seen_at: float) -> HttpResponse:
     """A session of its own, limited to the tenant; a second factor of the person is asked for unless one counts."""
     user: User = identity.member.user
     request.session.flush()
@@ -180,7 +180,7 @@ def _open(request: HttpRequest, identity: SsoIdentity, target: str, *, factor: b
 
 
 def _renew(
-    request: HttpRequest, identity: SsoIdentity, target: str, *, factor: bool, seen_at: float
+    request: HttpRequest, identity: SsoIdentity, target: str, *, factor: str, seen_at: float
 ) -> HttpResponse | None:
     """Where the person is signed in by this very identity: the moment is new, the session stays."""
     user = request.user
