@@ -152,6 +152,11 @@ ACTIONS = {
         _("The domain counts no more until its record is back."),
         ("domain",),
     ),
+    "sso.domain_missing": Act(
+        _("A proven mail domain's DNS record was not found"),
+        _("So many looks in a row did not find it; what the tenant demands of the domain's addresses goes on."),
+        ("domain", "misses"),
+    ),
     "sso.domain_removed": Act(_("Removed a mail domain"), _("The domain counts no more."), ("domain",)),
     "sso.only": Act(
         _("Changed who must come by the provider"),

@@ -87,6 +87,10 @@ class MemberQuerySet(TenantQuerySet["Member"]):
         """Members of one team."""
         return self.filter(Exists(TeamMember.objects.filter(member=OuterRef("pk"), team_id=team)))
 
+    def for_emergencies(self) -> Self:
+        """Active owners who were named to get in past the provider, and have the second factor that it takes."""
+        return self.active().filter(role=Role.OWNER, is_break_glass=True, user__authenticator__isnull=False).distinct()
+
 
 class MembershipManager(models.Manager["Member"]):
     """Memberships across tenants of the person the database is bound to: for the gateway and the tenant menu only."""
@@ -148,6 +152,11 @@ class Member(TenantModel):
     @property
     def can_act(self) -> bool:
         return self.is_active and self.user.is_active
+
+    @property
+    def is_for_emergencies(self) -> bool:
+        """Whether they were named to get in past the provider; only owners do, and whoever is none any more does not."""
+        return self.is_break_glass and self.role == Role.OWNER
 
 
 class InvitationQuerySet(TenantQuerySet["Invitation"]):

@@ -8,6 +8,9 @@ from allauth.account.views import PasswordChangeView
 from allauth.mfa.totp.views import DeactivateTOTPView
 from allauth.mfa.webauthn.views import RemoveWebAuthnView
 from django.db import transaction
+from django.http import HttpResponse
+
+from apps.tenants.pages import refusal_on
 
 
 class OneAct:
@@ -25,9 +28,20 @@ class ChangePasswordView(OneAct, PasswordChangeView):  # type: ignore[misc]
     """Another password, which ends what the old one opened."""
 
 
-class GiveUpAppView(OneAct, DeactivateTOTPView):  # type: ignore[misc]
+class LetsGo(OneAct):
+    """Mixed into a page that takes a factor away: why it may not go is said on the page."""
+
+    def form_valid(self, form: Any) -> Any:
+        with refusal_on(form):
+            return super().form_valid(form)
+        answer: HttpResponse = self.form_invalid(form)  # type: ignore[attr-defined]
+        answer.status_code = 422
+        return answer
+
+
+class GiveUpAppView(LetsGo, DeactivateTOTPView):  # type: ignore[misc]
     """Give an app up."""
 
 
-class RemovePasskeyView(OneAct, RemoveWebAuthnView):  # type: ignore[misc]
+class RemovePasskeyView(LetsGo, RemoveWebAuthnView):  # type: ignore[misc]
     """Remove a passkey."""

@@ -21,6 +21,7 @@ KINDS: dict[str, Any] = {
     Kind.CONTEXT_FORGED: _("A forged tenant binding"),
     Kind.JOB_FORGED: _("A job that was not signed"),
     Kind.IDENTITY_FORGED: _("A forged identity"),
+    Kind.DOMAIN_MISSING: _("The DNS record of a mail domain is missing, and only single sign-on is let in"),
     Kind.FILE_CORRUPT: _("A stored file is not what it was"),
     Kind.POLICY_VIOLATED: _("A page broke its security policy"),
     Kind.SUPPORT_ENTERED: _("Support entered a tenant"),

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     CONTEXT_FORGED = "context_forged"
     JOB_FORGED = "job_forged"
     IDENTITY_FORGED = "identity_forged"
+    DOMAIN_MISSING = "domain_missing"
     FILE_CORRUPT = "file_corrupt"
     POLICY_VIOLATED = "policy_violated"
     SUPPORT_ENTERED = "support_entered"

@@ -224,7 +224,12 @@ CLAIMS: tuple[Claim, ...] = (
         True,
         "accounts.sso",
         ("apps/accounts/sso/provider.py", "apps/accounts/sso/rules.py", "apps/accounts/sso/session.py"),
-        ("tests/attack/test_identity_providers.py", "tests/api/test_sso.py", "tests/api/test_sso_settings.py"),
+        (
+            "tests/attack/test_identity_providers.py",
+            "tests/api/test_sso.py",
+            "tests/api/test_sso_settings.py",
+            "tests/api/test_sso_only.py",
+        ),
     ),
     Claim(
         "flags",

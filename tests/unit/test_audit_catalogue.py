@@ -36,6 +36,8 @@ SILENT = {
     "ai.ledger.budget_now": READS,
     "ai.ledger.would_fit": READS,
     "accounts.members.keep_an_owner": JUDGES,
+    "accounts.members.keep_break_glass": JUDGES,
+    "accounts.members.lock_owners": "a lock, held for the act that follows",
     "accounts.members.ties_of": READS,
     "accounts.members.locked": READS,
     "accounts.members.each_tie": READS,

@@ -92,13 +92,31 @@ def locked(pk: UUID) -> Member:
 
     Who only refers to a member, as a decision does, is not held up: it holds the rows that a leaver's tasks need.
     """
-    owners = Member.objects.filter(role=Role.OWNER).order_by("pk")
-    list(owners.select_for_update(no_key=True).values_list("pk", flat=True))
+    lock_owners()
     rows = Member.objects.select_for_update(of=("self",), no_key=True)
     return rows.select_related("user", "tenant").get(pk=pk)
 
 
+def lock_owners() -> None:
+    """Hold the rows of the tenant's owners until the transaction ends, in one order whoever asks."""
+    owners = Member.objects.filter(role=Role.OWNER).order_by("pk")
+    list(owners.select_for_update(no_key=True).values_list("pk", flat=True))
+
+
 def keep_an_owner(leaving: Member) -> None:
-    """Raise Refused where nobody else could own the tenant."""
+    """Raise Refused where nobody else could own the tenant, or get in past its provider."""
     if not Member.objects.active().filter(role=Role.OWNER).exclude(pk=leaving.pk).exists():
         raise Refused(_("A tenant keeps at least one owner who can sign in."), code="last_owner")
+    keep_break_glass(leaving)
+
+
+def keep_break_glass(leaving: Member) -> None:
+    """Raise Refused where only single sign-on is let in and nobody else is left for the day the provider is away."""
+    others = Member.objects.for_emergencies().exclude(pk=leaving.pk)
+    if leaving.tenant.is_sso_only and leaving.is_for_emergencies and not others.exists():
+        text = _(
+            "%(name)s is the only owner who gets into %(tenant)s without its provider, which takes a second factor: "
+            "name another for that first, at Settings, Single sign-on."
+        )
+        words = {"name": leaving.name, "tenant": leaving.tenant.name}
+        raise Refused(text % words, code="last_break_glass")

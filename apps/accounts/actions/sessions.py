@@ -25,7 +25,7 @@ def signed_in(user: User, *, amr: str = "pwd", only: UUID | None = None) -> None
     """Record that a person opened a session; `only` names the tenant whose provider opened it."""
     _everywhere("session.opened", user, facts={"amr": amr}, only=only)
     for member in memberships(user.pk):
-        if member.is_break_glass and member.tenant.is_sso_only and only is None:
+        if member.is_for_emergencies and member.tenant.is_sso_only and only is None:
             with tenant_context(_of(user, member)), transaction.atomic():
                 record("sso.passed_by", user, facts={"amr": amr})
 

@@ -19,17 +19,18 @@ from apps.tenants.security_events import security_event
 
 from .. import second_factor
 from ..actions.families import end_families
+from ..actions.members import lock_owners
 from ..actions.notices import tell_linked
 from ..actions.people import add_member, create_person, join_team
 from ..models import Invitation, Member, Team, User
 from ..pseudonyms import called_by_address
 from ..rules import Role
 from . import provider, rules, txt
-from .models import PURPOSE, FactorTrust, Kind, SsoConnection, SsoDomain, SsoIdentity
+from .models import MOST_MISSES, PURPOSE, FactorTrust, Kind, SsoConnection, SsoDomain, SsoIdentity
+from .notices import tell_domain_missing
 from .rules import Mistrusted, Said
 
 JOINING_ROLES = (Role.MEMBER, Role.VIEWER)
-MOST_MISSES = 3
 
 
 class NotAdmitted(Exception):
@@ -123,7 +124,8 @@ def add_domain(*, domain: str, by: Member) -> SsoDomain:
 def check_domain(domain: SsoDomain) -> bool | None:
     """Look into the domain's DNS now; True where it is the tenant's, None where no answer came, which changes nothing.
 
-    A proven domain is given up only after three looks in a row that did not find the record.
+    A proven domain is given up only after three looks in a row that did not find the record, of the first of which the
+    owners are told; and while only single sign-on is let in it is not, for that would let passwords in.
     """
     found = txt.has_text(txt.place(domain.domain), txt.proof(domain.challenge))
     with transaction.atomic():
@@ -135,12 +137,23 @@ def check_domain(domain: SsoDomain) -> bool | None:
                 row.verified_at = clock.now()
                 record("sso.domain_verified", row, facts={"domain": row.domain})
         elif found is False and row.verified_at is not None:
-            row.misses += 1
-            if row.misses >= MOST_MISSES:
-                row.verified_at = None
-                record("sso.domain_lost", row, facts={"domain": row.domain})
+            _miss(row)
         row.save()
     return found
+
+
+def _miss(row: SsoDomain) -> None:
+    before, row.misses = row.misses, min(row.misses + 1, MOST_MISSES)
+    is_only = row.tenant.is_sso_only
+    if row.misses == MOST_MISSES and not is_only:
+        row.verified_at = None
+        record("sso.domain_lost", row, facts={"domain": row.domain})
+    elif before == 0 or before < row.misses == MOST_MISSES:
+        record("sso.domain_missing", row, facts={"domain": row.domain, "misses": row.misses})
+        if is_only:
+            security_event(Event.DOMAIN_MISSING, tenant=str(row.tenant_id), domain=str(row.pk), misses=row.misses)
+    if before == 0:
+        tell_domain_missing(row, is_only=is_only)
 
 
 @transaction.atomic
@@ -157,6 +170,8 @@ def set_sso_only(tenant: Tenant, *, on: bool, break_glass: list[Member], by: Mem
 
     Raises Refused without a provider, a proven domain, and an owner with a second factor who can still get in.
     """
+    lock_owners()  # else one who is named here could be made a member, or give their factor up, at this moment
+    break_glass = list(Member.objects.filter(pk__in=[member.pk for member in break_glass]).select_related("user"))
     if on:
         _check_sso_only(break_glass)
     kept = sorted(str(pk) for pk in Member.objects.filter(is_break_glass=True).values_list("pk", flat=True))
@@ -167,8 +182,9 @@ def set_sso_only(tenant: Tenant, *, on: bool, break_glass: list[Member], by: Mem
     facts = {"on": on, "break_glass": sorted(str(member.pk) for member in break_glass), "before": before}
     record("sso.only", tenant, facts=facts)
     if on:
+        domains = set(SsoDomain.objects.verified().values_list("domain", flat=True))
         for member in Member.objects.active().filter(is_break_glass=False).select_related("user"):
-            if rules.domain_of(member.email) in proven_domains():
+            if rules.domain_of(member.email) in domains:
                 end_families(member.user_id, member.tenant_id)
 
 
@@ -237,8 +253,8 @@ def refused(reason: str, connection: SsoConnection, email: str = "") -> None:
 
 
 def proven_domains() -> frozenset[str]:
-    """The mail domains that the tenant in force has proven to own."""
-    return frozenset(SsoDomain.objects.verified().values_list("domain", flat=True))
+    """The mail domains that the tenant in force has proven to own, and whose record is there."""
+    return frozenset(SsoDomain.objects.proven().values_list("domain", flat=True))
 
 
 @transaction.atomic
@@ -285,7 +301,7 @@ def _ask(issuer: str) -> None:
 
 
 def _check_sso_only(break_glass: list[Member]) -> None:
-    if not SsoConnection.objects.active().exists() or not SsoDomain.objects.verified().exists():
+    if not SsoConnection.objects.active().exists() or not SsoDomain.objects.proven().exists():
         raise Refused(_("First add a provider and prove a domain, else nobody could get in."))
     if not any(member.role == Role.OWNER and member.can_act for member in break_glass):
         raise Refused(_("Choose at least one owner who can get in when the provider is away."), field="break_glass")

@@ -63,7 +63,10 @@ class DomainSerializer(serializers.ModelSerializer[SsoDomain]):
 
     class Meta:
         model = SsoDomain
-        fields = ["id", "domain", "record", "value", "verified_at", "checked_at", "created_at"]
+        fields = ["id", "domain", "record", "value", "verified_at", "checked_at", "misses", "created_at"]
+        extra_kwargs = {
+            "misses": {"help_text": "looks in a row, up to 3, that did not find the record of a verified one"}
+        }
 
     def get_record(self, row: SsoDomain) -> str:
         return txt.place(row.domain)

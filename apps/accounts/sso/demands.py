@@ -63,7 +63,7 @@ def check_key(member: Member) -> None:
 
 def must_use_provider(member: Member, amr: Iterable[str] = ()) -> bool:
     """Whether only the provider lets this member in; an owner kept for emergencies passes with a second factor."""
-    if not member.tenant.is_sso_only or (member.is_break_glass and SHOWN & set(amr)):
+    if not member.tenant.is_sso_only or (member.is_for_emergencies and SHOWN & set(amr)):
         return False
     with as_system(member.tenant.pk):
         return SsoDomain.objects.verified().filter(domain=rules.domain_of(member.email)).exists()

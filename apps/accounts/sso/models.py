@@ -15,6 +15,7 @@ from apps.tenants.models import TenantForeignKey, TenantManager, TenantModel, Te
 from ..rules import Role
 
 PURPOSE = "sso client secret"
+MOST_MISSES = 3
 
 
 class Kind(models.TextChoices):
@@ -82,15 +83,22 @@ class SsoConnection(TenantModel):
 
 class DomainQuerySet(TenantQuerySet["SsoDomain"]):
     def verified(self) -> Self:
-        """Those whose DNS has been seen to say that they are the tenant's."""
+        """Those whose DNS was seen to say that they are the tenant's; what it demands of their addresses is in force."""
         return self.exclude(verified_at=None)
+
+    def proven(self) -> Self:
+        """Those whose DNS says so still, but for a look or two: only their addresses let somebody in who was not linked."""
+        return self.verified().filter(misses__lt=MOST_MISSES)
 
 
 DomainManager = TenantManager.from_queryset(DomainQuerySet)
 
 
 class SsoDomain(TenantModel):
-    """A mail domain that a tenant says is its own; `verified_at` is empty until its DNS says so too."""
+    """A mail domain that a tenant says is its own; `verified_at` is empty until its DNS says so too.
+
+    `misses` counts looks in a row that did not find the record of a verified one, up to MOST_MISSES.
+    """
 
     audit_type: ClassVar[str] = "sso_domain"
     extra_policies: ClassVar[tuple[str, ...]] = ("by_address",)
@@ -110,6 +118,10 @@ class SsoDomain(TenantModel):
 
     def __str__(self) -> str:
         return self.domain
+
+    @property
+    def is_proven(self) -> bool:
+        return self.verified_at is not None and self.misses < MOST_MISSES
 
 
 class SsoIdentity(TenantModel):

@@ -85,5 +85,5 @@ def _here() -> str:
     loopback = " " + _("Addresses of this very machine are allowed: development.") if settings.EGRESS_LOOPBACK else ""
     if current().tenant is None:
         return loopback
-    facts = {"n": SsoConnection.objects.active().count(), "m": SsoDomain.objects.verified().count()}
+    facts = {"n": SsoConnection.objects.active().count(), "m": SsoDomain.objects.proven().count()}
     return loopback + " " + _("Providers of this tenant: %(n)s; proven domains: %(m)s.") % facts
