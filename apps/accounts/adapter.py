@@ -9,12 +9,15 @@ from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY, g
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.internal.stagekit import clear_login
 from allauth.account.signals import password_changed, password_reset
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added, authenticator_removed
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.crypto import constant_time_compare
 
 from . import actions, limits, passwords, second_factor, sessions
 from .answers import problem_answer
@@ -24,6 +27,8 @@ from .people import memberships
 from .sso import demands
 from .sso import session as sso
 from .step_up import authentication_of
+
+RESTS_ON = "orkestra_rests_on"  # the password that a sign-in began with, as the session's own hash of it
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -66,8 +71,17 @@ class AccountAdapter(DefaultAccountAdapter):
         except demands.ProviderNeeded as needed:
             clear_login(request)
             return problem_answer(request, needed)
+        request.session[RESTS_ON] = user.get_session_auth_hash()
         answer: HttpResponse | None = super().pre_login(request, user, **kwargs)
         return answer
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Sign in, where the password that was given is still the person's: the code after it takes its time."""
+        began = request.session.pop(RESTS_ON, None)
+        if began is not None and not constant_time_compare(began, user.get_session_auth_hash()):
+            clear_login(request)
+            raise ImmediateHttpResponse(redirect("account_login"))
+        super().login(request, user)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Nothing: what we mail goes through the outbox, promised by `actions`."""

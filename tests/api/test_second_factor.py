@@ -164,6 +164,28 @@ def test_a_reset_password_does_not_go_around_it(client_of, protected):
     assert "/account/2fa/" in answer["Location"]
 
 
+@pytest.mark.parametrize("door", ["change", "reset"])
+def test_a_sign_in_half_way_ends_with_the_password_that_it_began_with(client_of, protected, door):
+    from tests.api.test_signing_in import link_mailed_to
+
+    acme, secret, codes = protected
+    half = Client()
+    assert half.post(LOGIN, {"login": acme.editor.email, "password": PASSWORD})["Location"].startswith("/account/2fa/")
+    new = {"password1": "another long horse battery", "password2": "another long horse battery"}
+    if door == "change":
+        client_of.post(LOGIN, {"login": acme.editor.email, "password": PASSWORD})
+        client_of.post("/account/2fa/authenticate/", {"code": codes[0]})
+        changed = client_of.post("/account/password/change/", {"oldpassword": PASSWORD, **new})
+    else:
+        client_of.post("/account/password/reset/", {"email": acme.editor.email})
+        form = client_of.get(link_mailed_to(acme.editor.user), follow=True)
+        changed = client_of.post(form.request["PATH_INFO"], new)
+    assert changed.status_code == 302
+    assert half.post("/account/2fa/authenticate/", {"code": code_of(secret)})["Location"] == LOGIN
+    assert half.get(acme.url()).status_code == 302
+    assert half.get("/account/2fa/authenticate/")["Location"] == LOGIN
+
+
 def test_a_stolen_session_cannot_switch_it_off_without_the_factor(client_of, protected):
     acme, secret, _codes = protected
     client_of.post(LOGIN, {"login": acme.editor.user.email, "password": PASSWORD})
