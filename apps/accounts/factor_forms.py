@@ -1,4 +1,4 @@
-"""The forms in which a code is typed, at sign-in and when it is asked whether it is really them."""
+"""The forms in which a code is typed: when an app is set up, at sign-in, and when it is asked whether it is really them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,37 @@ from typing import Any, ClassVar
 from allauth.account.internal.flows.login import record_authentication
 from allauth.core import context
 from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY, generate_totp_secret
 from allauth.mfa.webauthn.forms import AuthenticateWebAuthnForm
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from apps.tenants.encryption import Unreadable, seal, unseal
+
 from . import actions, limits, second_factor
+
+PURPOSE = "app that is being set up"
+
+
+class AppForm(ActivateTOTPForm):  # type: ignore[misc]
+    """The first code of an app. Its secret waits in the session, sealed: the session's row is read by more than we are."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.user = kwargs.pop("user")
+        forms.Form.__init__(self, *args, **kwargs)  # past the library's own, which keeps the secret in the clear
+        self.secret = _waiting() if self.is_bound else ""
+        if not self.secret:
+            self.secret = generate_totp_secret()
+            context.request.session[SECRET_SESSION_KEY] = seal(PURPOSE, self.secret)
+
+
+def _waiting() -> str:
+    """The secret that the page showed last; empty where there is none, or the key it was sealed by has gone meanwhile."""
+    try:
+        return unseal(PURPOSE, context.request.session.get(SECRET_SESSION_KEY, ""))
+    except Unreadable:
+        return ""
 
 
 class CodeForm(forms.Form):

@@ -54,6 +54,7 @@ ACCOUNT_FORMS = {
 MFA_SUPPORTED_TYPES = ["totp", "webauthn"]  # recovery codes are ours: allauth keeps them as a seed
 MFA_WEBAUTHN_USER_VERIFICATION = "preferred"
 MFA_FORMS = {
+    "activate_totp": "apps.accounts.factor_forms.AppForm",
     "authenticate": "apps.accounts.factor_forms.CodeForm",
     "reauthenticate": "apps.accounts.factor_forms.CodeAgainForm",
     "authenticate_webauthn": "apps.accounts.factor_forms.PasskeyForm",

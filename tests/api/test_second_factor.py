@@ -286,6 +286,35 @@ def test_new_recovery_codes_lie_nowhere_in_the_clear_until_they_are_shown(acme):
     assert_sealed_until_shown(client)
 
 
+def test_the_secret_of_an_app_lies_nowhere_in_the_clear_while_it_is_set_up(acme):
+    client = Client()
+    client.post(LOGIN, {"login": acme.editor.email, "password": PASSWORD})
+    asked = client.get("/account/2fa/totp/activate/")["Location"]
+    pages = [client.post(asked, {"password": PASSWORD}, follow=True)]
+    pages.append(client.post("/account/2fa/totp/activate/", {"code": "000000"}))
+    shown = {re.search(r"<code>([A-Z2-7]{32})</code>", page.content.decode())[1] for page in pages}
+    assert len(shown) == 1, "a wrong code keeps the secret that the app has"
+    kept = BrowserSession.objects.get(session_key=client.session.session_key).get_decoded()
+    assert not shown & set(re.findall("[A-Z2-7]{32}", str(kept)))
+    with time_machine.travel(time.time(), tick=False):
+        answer = client.post("/account/2fa/totp/activate/", {"code": code_of(shown.pop())})
+    assert answer["Location"] == "/account/2fa/recovery-codes/"
+    assert "mfa.totp.secret" not in client.session
+
+
+def test_a_secret_whose_key_has_gone_meanwhile_is_a_new_one(acme):
+    client = Client()
+    client.post(LOGIN, {"login": acme.editor.email, "password": PASSWORD})
+    asked = client.get("/account/2fa/totp/activate/")["Location"]
+    client.post(asked, {"password": PASSWORD}, follow=True)
+    session = client.session
+    session["mfa.totp.secret"] = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+    session.save()
+    answer = client.post("/account/2fa/totp/activate/", {"code": code_of(session["mfa.totp.secret"])})
+    assert answer.status_code == 200
+    assert session["mfa.totp.secret"] not in answer.content.decode()
+
+
 def assert_sealed_until_shown(client):
     """What lies in the session's row before the page of the codes holds none of them; the page shows them once."""
     kept = str(BrowserSession.objects.get(session_key=client.session.session_key).get_decoded())
