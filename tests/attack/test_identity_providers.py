@@ -348,6 +348,39 @@ def test_a_later_discovery_that_leads_inside_is_not_followed(acme, acme_idp, idp
     assert acts(acme, "sso.refused")[-1].facts["reason"].endswith("address_refused")
 
 
+NO_ADDRESSES = ["{long}@{domain}", "a@b@{domain}", '"a@b"@{domain}', "x\r\nBcc: y@{domain}", "x\x00@{domain}", "a b@{domain}",
+                "x\u202e@{domain}", "x,y@{domain}", "<x@{domain}", "@@{domain}", "{domain}"]  # fmt: skip
+
+
+@pytest.mark.parametrize("email", NO_ADDRESSES)
+def test_an_address_that_is_none_lets_nobody_in_and_says_so(acme, acme_idp, idp, email):
+    claims = {"email": email.format(long="a" * 300, domain=mail_domain(acme)), "email_verified": True, "name": "Nobody"}
+    answer = come(Client(), acme_idp, idp, "s-9", **claims)
+    assert (answer.status_code, "as your e-mail address is none" in answer.content.decode()) == (403, True)
+    assert acts(acme, "sso.refused")[-1].facts["reason"] == "address_is_none"
+    with as_system(acme.id):
+        assert not Member.objects.filter(user__name="Nobody").exists()
+
+
+@pytest.mark.parametrize("email", NO_ADDRESSES)
+def test_whoever_is_linked_comes_in_whatever_the_provider_calls_their_address(acme, acme_idp, idp, email):
+    client = Client()
+    claims = {"email": email.format(long="a" * 300, domain=mail_domain(acme)), "email_verified": True}
+    assert come(client, acme_idp, idp, "s-1", **claims)["Location"] == acme.url()
+
+
+def test_a_name_is_one_line_that_the_database_takes(acme, acme_idp, idp):
+    claims = {
+        "email": f"new@{mail_domain(acme)}",
+        "email_verified": True,
+        "name": "No\x00ra\r\nBcc:  x\u202e" + "y" * 300,
+    }
+    assert come(Client(), acme_idp, idp, "s-9", **claims).status_code == 302
+    with as_system(acme.id):
+        name = Member.objects.get(user__email=claims["email"]).name
+    assert (name[:12], len(name), name.isprintable()) == ("No ra Bcc: x", 200, True)
+
+
 def test_nobody_becomes_an_owner_by_joining(acme, idp):
     from apps.tenants.refusals import Invalid
 

@@ -200,6 +200,10 @@ def admit(connection: SsoConnection, person: Said) -> SsoIdentity:
             raise NotAdmitted("shut_out", _("You are shut out of this organisation; an owner can let you in again."))
         SsoIdentity.objects.filter(pk=found.pk).update(last_used_at=clock.now())
         return found
+    if person.email and not rules.is_address(person.email):
+        raise NotAdmitted(
+            "address_is_none", _("What your provider gives as your e-mail address is none, so nobody is let in.")
+        )
     if not rules.may_match(connection.kind, person, proven_domains()):
         raise NotAdmitted(
             "address_not_proven",

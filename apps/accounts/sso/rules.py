@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
 from .models import FactorTrust, Kind
 
 GOOGLE_ISSUER = "https://accounts.google.com"
@@ -17,6 +20,8 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 SKEW = timedelta(seconds=60)
 OLDEST = timedelta(minutes=10)
 LONGEST_SUBJECT = 255
+LONGEST_ADDRESS = 254
+LONGEST_NAME = 200
 # What RFC 8176 calls a second factor, or something that is one by itself.
 SECOND_FACTORS = frozenset({"mfa", "otp", "hwk", "swk", "sc", "fpt", "face", "iris", "vbm", "fido"})
 DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])\Z")
@@ -116,11 +121,27 @@ def said(subject: str, claims: Mapping[str, Any], *, seen_at: float) -> Said:
     return Said(
         subject=subject,
         email=email.strip().lower() if isinstance(email, str) and is_verified else "",
-        name=name.strip()[:200] if isinstance(name, str) else "",
+        name=_one_line(name)[:LONGEST_NAME] if isinstance(name, str) else "",
         hosted_domain=str(claims.get("hd", "")).lower(),
         amr=tuple(str(one) for one in amr) if isinstance(amr, Sequence) and not isinstance(amr, str) else (),
         seen_at=seen_at,
     )
+
+
+def _one_line(text: str) -> str:
+    """A name as it can stand in a list, a mail and the database: control characters are spaces, and end nothing."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def is_address(email: str) -> bool:
+    """Whether this is one address that a mail can go to and a member can have: of one @, short enough, without controls."""
+    if len(email) > LONGEST_ADDRESS or email.count("@") != 1 or not email.isprintable():
+        return False
+    try:
+        validate_email(email)
+    except ValidationError:
+        return False
+    return True
 
 
 def second_factor_of(trust: str, amr: Sequence[str]) -> str:
