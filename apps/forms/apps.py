@@ -11,7 +11,7 @@ class FormsConfig(AppConfig):
 
         from . import panels
         from .actions.leaving import LEAVING, PATHS
-        from .actions.ownership import owns_a_form
+        from .actions.ownership import role_owns, team_owns
         from .attested import ATTESTED, fits_its_hash
         from .audit_actions import ACTIONS, LOGGED, SETTLED
 
@@ -21,6 +21,6 @@ class FormsConfig(AppConfig):
         slots.attested.fill(ATTESTED)
         slots.leaving.add(LEAVING)
         slots.leaving.add(PATHS)
-        slots.team_owns = owns_a_form
+        slots.team_owns, slots.role_owns = team_owns, role_owns
         slots.fits_its_hash = fits_its_hash
         panels.fill_slots()

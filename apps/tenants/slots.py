@@ -342,7 +342,7 @@ def _nobody() -> list[Recipient]:
     return []
 
 
-def _owns_nothing(team: UUID) -> bool:
+def _owns_nothing(principal: object) -> bool:
     return False
 
 
@@ -353,7 +353,7 @@ def _yes(about: UUID) -> bool:
 @dataclass
 class Slots:
     """All slots. `actor_names` turns member ids into the names that pages show, `actors` lists them for a choice;
-    `owners` are those of the tenant in force; `team_owns` says whether a team is the owner of anything.
+    `owners` are those of the tenant in force; `team_owns` and `role_owns` say whether a team or a role owns anything.
 
     `fault_of_audit_key` is why the key of the logs does not fit the logs that are here; empty where it does.
 
@@ -394,6 +394,7 @@ class Slots:
     told_heads: Callable[[], Sequence[tuple[str, int, datetime]]] = _nothing_told
     has_second_factor: Callable[[UUID], bool] = _yes
     team_owns: Callable[[UUID], bool] = _owns_nothing
+    role_owns: Callable[[str], bool] = _owns_nothing
     fits_its_hash: Callable[[UUID], bool] = _yes
 
 

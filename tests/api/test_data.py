@@ -129,6 +129,16 @@ def test_an_old_sign_in_is_asked_again_before_data_leaves(owner_page, acme):
         assert not Export.objects.exists()
 
 
+def test_an_old_sign_in_is_asked_again_before_the_file_is_given_out(owner_page, acme):
+    place = acme.url(f"settings/data/exports/{made(owner_page, acme).pk}/")
+    with time_machine.travel(clock.now() + timedelta(minutes=10)):
+        answer = owner_page.get(place)
+    assert (answer.status_code, answer["Location"].split("?")[0]) == (302, "/account/reauthenticate/")
+    with as_system(acme.id):
+        assert not Entry.objects.filter(action="export.downloaded").exists()
+    assert owner_page.get(place)["Content-Type"] == "application/octet-stream"
+
+
 def test_one_export_at_a_time(owner_page, acme):
     asked(owner_page, acme)
     again = owner_page.post(acme.url("settings/data/"))

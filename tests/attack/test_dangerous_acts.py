@@ -134,7 +134,11 @@ def test_an_old_sign_in_is_asked_again_at_the_page_and_at_the_api(api, acme, bro
 OTHER_WAYS = {
     "an owner's grant is taken back": (("forms/request/access/{grant}/", {}), ("delete", "forms/{form}/access/{grant}", None)),
     "somebody joins a team that owns a form": (("settings/teams/{team}/", {"member": "{editor}"}), ("post", "teams/{team}/members", {"member": "{editor}"})),
-    "somebody is invited into such a team": (("settings/members/", {"email": "x@new.example", "role": "member", "teams": ["{team}"]}), ("post", "invitations", {"email": "x@new.example", "role": "member", "teams": ["{team}"]})),
+    "somebody is invited into such a team": (("settings/members/", {"email": "x@new.example", "role": "viewer", "teams": ["{team}"]}), ("post", "invitations", {"email": "x@new.example", "role": "viewer", "teams": ["{team}"]})),
+    "somebody leaves a team that owns a form": (("settings/teams/{team}/", {"leave": "{seated}"}), ("delete", "teams/{team}/members/{seated}", None)),
+    "somebody gets a role that owns a form": (("settings/members/{viewer}/", {"do": "role", "role": "member"}), ("patch", "members/{viewer}", {"role": "member"})),
+    "somebody loses such a role": (("settings/members/{seated}/", {"do": "role", "role": "viewer"}), ("patch", "members/{seated}", {"role": "viewer"})),
+    "somebody is invited with such a role": (("settings/members/", {"email": "y@new.example", "role": "member"}), ("post", "invitations", {"email": "y@new.example", "role": "member"})),
     "an owner is one no longer": (("settings/members/{second}/", {"do": "role", "role": "member"}), ("patch", "members/{second}", {"role": "member"})),
     "an owner is shut out": (("settings/members/{third}/", {"do": "deactivate"}), ("delete", "members/{third}", None)),
     "an owner is let in again": (("settings/members/{gone}/", {"do": "reactivate"}), ("patch", "members/{gone}", {"is_active": True})),
@@ -145,13 +149,16 @@ OTHER_WAYS = {
 
 @pytest.fixture
 def ways(api, acme, scene):
-    """The scene with more owners, a team that owns a form, a form of somebody else, and a step that stands still."""
-    team, maker, asked = acme.team("Owners"), acme.member("maker"), acme.member("asked")
+    """The scene with more owners, a team and a role that own a form, a form of somebody else, and a step that stands still."""
+    maker, asked, seated = (acme.member(name) for name in ("maker", "asked", "seated"))
+    team = acme.team("Owners", seated)
     second, third, gone = (acme.member(name, Role.OWNER) for name in ("second", "third", "gone"))
     with acting_as(acme.owner):
         deactivate(gone, by=acme.owner)
     give = {"principal_type": "TEAM", "principal_id": str(team.pk), "role": "OWNER"}
     grant = api.as_(acme.owner).post(f"/api/v1/forms/{scene['form']}/access", give).json()["id"]
+    give = {"principal_type": "ROLE", "principal_id": "member", "role": "OWNER"}
+    assert api.as_(acme.owner).post(f"/api/v1/forms/{scene['form']}/access", give).status_code == 201
     made = published(api, maker, step("a", asked), slug="made")
     User.objects.filter(pk=asked.user_id).update(is_active=False)
     sent = api.as_(acme.reviewer).post(f"/api/v1/forms/{made}/submissions", {"data": {"item": "A", "total": 5}})
@@ -160,7 +167,7 @@ def ways(api, acme, scene):
         stuck = CaseStep.objects.get(state="stuck")
     return scene | {
         "team": team.pk, "maker": maker.pk, "second": second.pk, "third": third.pk, "gone": gone.pk,
-        "grant": grant, "made": made, "stuck": stuck.pk,
+        "grant": grant, "made": made, "stuck": stuck.pk, "seated": seated.pk, "viewer": acme.viewer.pk,
     }  # fmt: skip
 
 

@@ -43,8 +43,8 @@ class Invited:
 def invite(*, email: str, role: str, by: Member, teams: Iterable[UUID] = ()) -> Invitation:
     """Mail a link to an address; it makes a member with this role, in these teams.
 
-    Raises Invalid for an unknown role or team, NotFresh for an owner or a team that owns a form, Refused for members and
-    open invitations, TooMany.
+    Raises Invalid for an unknown role or team, NotFresh for an owner or for a role or team that owns a form, Refused for
+    members and open invitations, TooMany.
     """
     email = email.strip().lower()
     _spend(email)
@@ -60,7 +60,7 @@ def _invite(*, email: str, role: str, by: Member, teams: Iterable[UUID]) -> Invi
     wanted = {str(team) for team in teams}
     if wanted - {str(pk) for pk in Team.objects.filter(pk__in=wanted).values_list("pk", flat=True)}:
         raise Invalid({"teams": [_("There is no such team here.")]})
-    if any(slots.team_owns(UUID(team)) for team in wanted):
+    if slots.role_owns(role) or any(slots.team_owns(UUID(team)) for team in wanted):
         require_fresh("form.own")
     if Member.objects.filter(user__email__iexact=email).exists():
         raise Refused(_("This person is a member already."), field="email")

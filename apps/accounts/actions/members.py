@@ -28,7 +28,10 @@ def ties_of(member: Member) -> list[Tie]:
 
 @transaction.atomic
 def change_role(member: Member, role: str, *, by: Member) -> Member:
-    """Give a member another tenant role. Raises Invalid, NotFresh from or to owner, Refused for the last one."""
+    """Give a member another tenant role.
+
+    Raises Invalid, NotFresh from or to owner or a role that owns a form, Refused for the last owner.
+    """
     if role not in Role.values:
         raise Invalid({"role": [_("A role is owner, member or viewer.")]})
     if member.is_service:
@@ -38,6 +41,8 @@ def change_role(member: Member, role: str, *, by: Member) -> Member:
         return member
     if Role.OWNER in {role, member.role}:
         require_fresh("role.owner")
+    if slots.role_owns(role) or slots.role_owns(member.role):
+        require_fresh("form.own")
     if member.role == Role.OWNER:
         keep_an_owner(member)
     if role == Role.VIEWER and (alone := [str(tie.title) for tie in ties_of(member) if tie.needs_heir]):
@@ -75,8 +80,11 @@ def rename_team(team: Team, *, name: str, by: Member) -> Team:
 def leave_team(team: Team, member: Member, *, by: Member) -> None:
     """Take a member out of a team; steps that are open keep those who were asked.
 
-    Raises Conflict with what would hang in the air: somebody else has to be put in first.
+    Raises NotFresh where the team owns a form, Conflict with what would hang in the air: somebody else has to be put
+    in first.
     """
+    if slots.team_owns(team.pk):
+        require_fresh("form.own")
     if ties := [tie for room in slots.leaving for tie in room.team_ties(team, member)]:
         words = {"name": member.name, "what": " ".join(str(tie.title) for tie in ties)}
         text = _("%(name)s is the last who can act in this team: put somebody else in first. %(what)s") % words

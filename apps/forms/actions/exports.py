@@ -90,9 +90,13 @@ def drop_export(pk: UUID) -> None:
 
 
 def download_export(found: Export, *, by: Member) -> Path:
-    """The ZIP's place, after its bytes were hashed again and the download was recorded. Raises NotFound, Refused."""
+    """The ZIP's place, after its bytes were hashed again and the download was recorded.
+
+    Raises Forbidden, NotFresh as asking for it does, NotFound, Refused for a damaged file.
+    """
     require("data.export")
     refuse_support()
+    require_fresh("export.ask")
     if found.state != ExportState.DONE or found.expires_at <= clock.now():
         raise NotFound()
     place = path_of(found)

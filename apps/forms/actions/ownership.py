@@ -33,9 +33,14 @@ def unowned() -> QuerySet[Form]:
     return Form.objects.filter(~Exists(grants))
 
 
-def owns_a_form(team: UUID) -> bool:
+def team_owns(team: UUID) -> bool:
     """Whether whoever joins this team owns a form by it."""
     return Grant.objects.filter(role=GrantRole.OWNER, principal_team=team).exists()
+
+
+def role_owns(role: str) -> bool:
+    """Whether whoever gets this tenant role owns a form by it."""
+    return Grant.objects.filter(role=GrantRole.OWNER, principal_role=role).exists()
 
 
 @transaction.atomic
