@@ -19,7 +19,7 @@ class AccountsConfig(AppConfig):
         from apps.tenants.slots import Banner, Heartbeat, Probe, SettingsPage, Tally, slots
 
         from . import limits, people, probes, revocation, schema, second_factor, support  # noqa: F401  registers the bearer scheme
-        from .actions.leaving import INVITATIONS, KEYS, KEYS_MADE
+        from .actions.leaving import INVITATIONS, KEYS, KEYS_MADE, TEAMS
         from .audit_actions import ACTIONS, LOGGED, SETTLED
 
         register(ACTIONS)
@@ -36,7 +36,7 @@ class AccountsConfig(AppConfig):
         slots.probes.add(Probe("accounts.api_keys", probes.api_keys, of_tenants=True))
         slots.probes.add(Probe("accounts.service_accounts", probes.service_accounts, of_tenants=True))
         slots.probes.add(Probe("accounts.step_up", probes.step_up))
-        slots.leaving.fill([KEYS, KEYS_MADE, INVITATIONS])
+        slots.leaving.fill([TEAMS, KEYS, KEYS_MADE, INVITATIONS])
         slots.heartbeats.add(Heartbeat("accounts.limits", limits.forget_old))
         slots.heartbeats.add(Heartbeat("accounts.revocations", revocation.copy_to_cache))
         leave = ("/account/support/leave/", _("Leave"))

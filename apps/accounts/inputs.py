@@ -68,14 +68,15 @@ class ServiceAccountInput(forms.Form):
 
 
 class LeavingInput(forms.Form):
-    """Who takes over what depends on a member who leaves; what nobody needs to take is only shown.
+    """Who takes over what depends on a member who leaves; what nobody needs to take is only shown, what blocks stops it.
 
     Where they made keys of service accounts, `keep_keys` says whether those live on.
     """
 
     def __init__(self, *args: Any, ties: Sequence[Tie], people: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.shown = [tie for tie in ties if not tie.needs_heir]
+        self.blocking = [tie for tie in ties if tie.blocks]
+        self.shown = [tie for tie in ties if not tie.needs_heir and not tie.blocks]
         for tie in ties:
             if tie.needs_heir:
                 self.fields[tie.key] = forms.ModelChoiceField(people, label=str(tie.title), empty_label=_("Choose …"))
@@ -86,6 +87,10 @@ class LeavingInput(forms.Form):
                 help_text=_("Only where a program would stand still: they may have kept the text of each."),
                 required=False,
             )
+
+    def clean(self) -> None:
+        for tie in self.blocking:
+            self.add_error(None, str(tie.title))
 
 
 class TeamInput(forms.Form):

@@ -21,6 +21,7 @@ from . import actions
 from .models import ApiKey, Invitation, Member, Team
 from .rules import PERMISSIONS, Role
 from .service_accounts_api import ServiceAccountViewSet, service_account
+from .ties import ties_of
 
 
 class MemberSerializer(serializers.ModelSerializer[Member]):
@@ -48,6 +49,7 @@ class TieSerializer(serializers.Serializer[Any]):
     key = serializers.CharField()
     title = serializers.CharField()
     needs_heir = serializers.BooleanField()
+    blocks = serializers.BooleanField(help_text="nobody can take it over: it is settled elsewhere first")
 
 
 class InvitationSerializer(serializers.ModelSerializer[Invitation]):
@@ -169,8 +171,8 @@ class MemberViewSet(ReadOnlyTenantViewSet[Member]):
     @extend_schema(responses=TieSerializer(many=True))
     @action(detail=True, methods=["get"], pagination_class=None)
     def ties(self, request: Request, pk: str) -> Response:
-        """What depends on this member: open tasks, forms that only they own, API keys of theirs and of their making, invitations."""
-        return Response(TieSerializer(actions.ties_of(self.get_object()), many=True).data)
+        """What depends on this member: open tasks, forms that only they own, teams in which they are the last, keys, invitations."""
+        return Response(TieSerializer(ties_of(self.get_object()), many=True).data)
 
     def _shut_out(self, member: Member, heir: Any, heirs: dict[str, Any], keep_keys: bool) -> Member:
         return actions.deactivate(

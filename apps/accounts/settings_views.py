@@ -19,6 +19,7 @@ from . import actions
 from .inputs import InvitationInput, LeavingInput, SeatInput, TeamInput, TenantInput
 from .models import Invitation, Member, Team
 from .rules import MATRIX, PERMISSIONS, Role
+from .ties import ties_of
 
 
 def general(request: PageRequest, tenant: str) -> HttpResponse:
@@ -67,14 +68,14 @@ def member(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
         if asked == "role":
             actions.change_role(found, request.POST.get("role", ""), by=request.member)
         elif asked == "deactivate":
-            if actions.ties_of(found):
+            if ties_of(found):
                 return redirect(turl(request, "accounts:leave", pk=pk))
             actions.deactivate(found, by=request.member)
         elif asked == "reactivate":
             actions.reactivate(found, by=request.member)
         elif asked == "erase":
             actions.erase_private_values(found, by=request.member)
-    except (Refused, Invalid) as refused:
+    except (Refused, Invalid, Conflict) as refused:
         messages.error(request, f"{found.name}: {refused.detail}")
         return redirect(turl(request, "accounts:members"))
     return done(request, _("%(name)s is changed.") % {"name": found.name}, "accounts:members")
@@ -86,7 +87,7 @@ def leave(request: PageRequest, tenant: str, pk: UUID) -> HttpResponse:
     found = get_object_or_404(Member.objects.people().select_related("user", "tenant"), pk=pk)
     people = Member.objects.people().exclude(pk=pk).select_related("user", "tenant").order_by("user__name")
     sent = request.POST if request.method == "POST" else None
-    asked = LeavingInput(sent, ties=actions.ties_of(found), people=people)
+    asked = LeavingInput(sent, ties=ties_of(found), people=people)
     if request.method == "POST" and asked.is_valid():
         with refusal_on(asked):
             heirs = dict(asked.cleaned_data)

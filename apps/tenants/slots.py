@@ -258,11 +258,12 @@ class AnchorPlace(Protocol):
 
 @dataclass(frozen=True)
 class Tie:
-    """Something that depends on a member; where it `needs_heir`, somebody else must take it before they leave."""
+    """Something that depends on a member. What `needs_heir` another takes when they leave; what `blocks` comes first."""
 
     key: str
     title: Text
     needs_heir: bool = False
+    blocks: bool = False
 
 
 def _no_ties(team: Any, member: Any) -> list[Tie]:
@@ -277,7 +278,8 @@ def _nothing_ends(member: Any, by: Any) -> None:
 class Leaving:
     """What a room knows of a member who leaves: their ties there, and how one goes over to an heir.
 
-    `team_ties(team, member)` tells what would hang in the air once the member is out of the team.
+    `team_ties(team, member)` tells what would hang in the air once the member is out of the team; what an heir can take
+    where they leave the tenant is among `ties` too, and says so here.
 
     `settle(tie, member, heir, by)` runs in the transaction of the act, and raises Refused naming who cannot take it;
     `end(member, by)` follows, for what ends with them and goes over to nobody.

@@ -12,7 +12,10 @@ from apps.audit.models import Entry
 from apps.forms.models import Form
 from apps.tenants.context import as_system
 from tests.api.test_api_keys import door, make
+from tests.api.test_people import link_of
 from tests.api.test_sessions import is_in, pair, signed_in
+from tests.attack.test_ends_that_race import while_uncommitted
+from tests.cast import PASSWORD
 from tests.forms import published, step
 
 
@@ -214,6 +217,76 @@ def test_the_last_of_a_team_that_a_path_asks_stays_until_somebody_else_is_in(api
     assert api.as_(acme.owner).delete(f"{place}/{acme.editor.pk}").status_code == 204
 
 
+@pytest.fixture
+def asked_team(api, acme):
+    """A live path asks a team in which only the editor can act, beside somebody who only reads: (company, team, form)."""
+    team = acme.team("Buyers", acme.editor, acme.viewer)
+    asks = {"key": "a", "name": "A", "approvers": [{"type": "team", "id": str(team.pk)}], "quorum": {"kind": "any"}}
+    return acme, team, published(api, acme.owner, asks, slug="other")
+
+
+def turned_viewer(api, company, member):
+    return api.as_(company.owner).patch(f"/api/v1/members/{member.pk}", {"role": "viewer"})
+
+
+@pytest.mark.parametrize("act", [shut_out, turned_viewer])
+def test_the_last_of_a_team_that_a_path_asks_keeps_their_place_and_role(api, asked_team, act):
+    acme, team, form = asked_team
+    door_ = api.as_(acme.owner)
+    (tie,) = door_.get(f"/api/v1/members/{acme.editor.pk}/ties").json()
+    assert (tie["key"], tie["needs_heir"], tie["blocks"]) == (f"team:{team.pk}", False, True)
+    answer = act(api, acme, acme.editor)
+    assert (answer.status_code, answer.json()["code"]) == (409, "settle_first")
+    assert [one["key"] for one in answer.json()["ties"]] == [f"team:{team.pk}"]
+    assert "put somebody else in first" in answer.json()["detail"]
+    assert door_.get(f"/api/v1/members/{acme.editor.pk}").json()["role"] == "member"
+    assert is_active(acme, acme.editor)
+    assert act(api, acme, acme.viewer).status_code == 200
+    door_.post(f"/api/v1/teams/{team.pk}/members", {"member": str(acme.reviewer.pk)})
+    assert act(api, acme, acme.editor).status_code == 200
+    submission = sent(api, acme, form)
+    assert waiting(api, acme.reviewer) == [submission]
+
+
+def test_an_heir_does_not_lift_what_a_team_waits_for(api, asked_team):
+    acme, team, _form = asked_team
+    answer = shut_out(api, acme, acme.editor, hand_to=str(acme.reviewer.pk))
+    assert (answer.status_code, [one["key"] for one in answer.json()["ties"]]) == (409, [f"team:{team.pk}"])
+    assert is_active(acme, acme.editor)
+
+
+def test_the_page_says_which_team_comes_first(browse, asked_team):
+    acme, _team, _form = asked_team
+    page, url = browse(acme.owner), acme.url(f"settings/members/{acme.editor.pk}/")
+    assert page.post(url, {"do": "deactivate"})["Location"] == f"{url}leave/"
+    words = "the last who can act in the team Buyers"
+    assert words in page.get(f"{url}leave/").content.decode()
+    refused = page.post(f"{url}leave/", {})
+    assert (refused.status_code, refused.content.decode().count(words)) == (422, 2)
+    assert words in page.post(url, {"do": "role", "role": "viewer"}, follow=True).content.decode()
+    assert is_active(acme, acme.editor)
+
+
+def test_of_two_who_leave_a_team_that_alone_owns_a_form_one_stays(api, acme):
+    form = published(api, acme.owner, step("a", acme.reviewer))
+    team = acme.team("Board", acme.editor, acme.reviewer)
+    door_ = api.as_(acme.owner)
+    body = {"principal_type": "TEAM", "principal_id": str(team.pk), "role": "OWNER"}
+    assert door_.post(f"/api/v1/forms/{form}/access", body).status_code == 201
+    (mine,) = [
+        one for one in door_.get(f"/api/v1/forms/{form}/access").json()["results"] if one["principal_type"] == "USER"
+    ]
+    assert door_.delete(f"/api/v1/forms/{form}/access/{mine['id']}").status_code == 204
+    first_leaves = [
+        ("SELECT 1 FROM accounts_member WHERE tenant_id = %s AND role = 'owner' FOR NO KEY UPDATE", [acme.id]),
+        ("DELETE FROM accounts_teammember WHERE team_id = %s AND member_id = %s", [team.pk, acme.editor.pk]),
+    ]
+    second = while_uncommitted(
+        first_leaves, lambda: door_.delete(f"/api/v1/teams/{team.pk}/members/{acme.reviewer.pk}")
+    )
+    assert (second.status_code, second.json()["code"]) == (409, "settle_first")
+
+
 def test_nobody_takes_a_step_that_must_be_another_persons_than_theirs_was(api, acme):
     """Four eyes: who confirmed is refused as the heir of who verifies, since their decision never would be taken."""
     other = acme.member("other")
@@ -261,6 +334,27 @@ def test_what_a_leaver_made_for_others_ends_with_them(api, acme, maker):
     assert api.as_(acme.owner).get(f"/api/v1/invitations/{invited}").status_code == 404
     with as_system(acme.id):
         assert Entry.objects.filter(action__in=["api_key.revoked", "invitation.withdrawn"]).count() == 2
+
+
+@pytest.mark.parametrize("role", ["member", "viewer"])
+def test_an_owner_who_is_one_no_longer_leaves_no_key_and_no_invitation_of_their_making(
+    api, client_of, acme, maker, role
+):
+    second, key, invited = maker
+    link = link_of(acme, f"x@{acme.slug}.example")
+    assert api.as_(acme.owner).patch(f"/api/v1/members/{second.pk}", {"role": role}).status_code == 200
+    assert door(key).get("/api/v1/forms").status_code == 401
+    assert api.as_(acme.owner).get(f"/api/v1/invitations/{invited}").status_code == 404
+    assert client_of.post(link, {"name": "Alter", "password": PASSWORD}).status_code == 404
+    with as_system(acme.id):
+        assert Entry.objects.filter(action__in=["api_key.revoked", "invitation.withdrawn"]).count() == 2
+
+
+def test_another_role_that_holds_as_much_or_more_ends_nothing(api, acme, maker):
+    _second, key, invited = maker
+    assert api.as_(acme.owner).patch(f"/api/v1/members/{acme.editor.pk}", {"role": "owner"}).status_code == 200
+    assert door(key).get("/api/v1/forms").status_code == 200
+    assert api.as_(acme.owner).get(f"/api/v1/invitations/{invited}").status_code == 200
 
 
 def test_keys_that_a_leaver_made_live_on_where_an_owner_says_so(api, browse, acme, maker):

@@ -14,7 +14,7 @@ from .factors import factor_gone
 from .families import Pair, end_families, end_family, open_family, revoke, rotate
 from .invitations import Invited, accept, invite, look_at, resend_invitation, withdraw_invitation
 from .leaving import deactivate
-from .members import change_role, leave_team, reactivate, rename_team, ties_of
+from .members import change_role, leave_team, reactivate, rename_team
 from .notices import tell_factor_added, tell_key_made, tell_linked
 from .people import (
     add_member,
@@ -111,7 +111,6 @@ __all__ = [
     "tell_linked",
     "tell_of_wrong_password",
     "tenants_with",
-    "ties_of",
     "unmake_super_admin",
     "withdraw_invitation",
 ]

@@ -127,6 +127,12 @@ def withdraw_invitation(invitation: Invitation, *, by: Member) -> None:
         record("invitation.withdrawn", invitation)
 
 
+def withdraw_invitations_of(member: Member, *, by: Member) -> None:
+    """End the open invitations that this member sent."""
+    for one in Invitation.objects.open().sent_by(member):
+        withdraw_invitation(one, by=by)
+
+
 def look_at(word: str) -> Invited:
     """What the link of an invitation says. Raises NotFound for one that is unknown, used, withdrawn or too old."""
     tenant_id, identity = _resolve(word)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -10,19 +10,21 @@ from django.utils.translation import gettext as _
 
 from apps.audit.actions import record
 from apps.tenants.freshness import require_fresh
-from apps.tenants.refusals import Conflict, Refused
+from apps.tenants.refusals import Refused
 from apps.tenants.slots import Leaving, Tie, slots
 
-from ..models import ApiKey, Invitation, Member
+from ..models import ApiKey, Invitation, Member, Team, TeamMember
 from ..people import memberships
 from ..rules import Role
+from ..ties import each_tie, left_in, settle_first, unsettled
 from .api_keys import end_api_keys, end_keys_made_by
 from .families import end_families
-from .invitations import withdraw_invitation
-from .members import each_tie, keep_an_owner, locked
+from .invitations import withdraw_invitations_of
+from .members import keep_an_owner, locked
 from .sessions import end_sessions
 
 Heirs = Mapping[str, Member]
+Ties = Sequence[tuple[Leaving, Tie]]
 MADE = "made-key:"
 
 
@@ -34,8 +36,8 @@ def deactivate(
 
     `heirs` names who takes which tie, `heir` takes the rest. Keys that they made for service accounts end too, unless
     `keep_keys`. Raises Refused for oneself, for the last owner and for an
-    heir who cannot take something; Conflict with the list of ties where somebody must take them and nobody is named;
-    NotFresh for an owner, and where a form gets another owner.
+    heir who cannot take something; Conflict with the list of ties where somebody must take them and nobody is named,
+    or where they are the last who can act in a team; NotFresh for an owner, and where a form gets another owner.
     """
     member = locked(member.pk)
     if member.pk == by.pk:
@@ -45,9 +47,10 @@ def deactivate(
     if member.role == Role.OWNER:
         require_fresh("role.owner")
         keep_an_owner(member)
+    ties = each_tie(member)
     member.is_active = False
     member.save()
-    handed = _settle(member, heir, heirs or {}, by)
+    handed = _settle(member, ties, heir, heirs or {}, by)
     for room in slots.leaving:
         room.end(member, by)
     record("member.deactivated", member, facts={"handed_over": handed, "kept_keys": _kept(member) if keep_keys else []})
@@ -60,13 +63,15 @@ def deactivate(
     return member
 
 
-def _settle(member: Member, heir: Member | None, heirs: Heirs, by: Member) -> dict[str, str]:
+def _settle(member: Member, ties: Ties, heir: Member | None, heirs: Heirs, by: Member) -> dict[str, str]:
     """Hand over each tie that needs it; tie -> heir's id."""
-    found = [(room, tie, heirs.get(tie.key) or heir) for room, tie in each_tie(member) if tie.needs_heir]
+    needed = [tie for _room, tie in ties if tie.needs_heir or tie.blocks]
+    found = [(room, tie, heirs.get(tie.key) or heir) for room, tie in ties if tie.needs_heir]
+    if any(tie.blocks for tie in needed):
+        raise unsettled(member, needed)
     if [tie for _room, tie, taker in found if taker is None]:
-        listed = [{"key": tie.key, "title": str(tie.title)} for _room, tie, _taker in found]
         text = _("Others depend on %(name)s: say who takes over what is theirs alone.") % {"name": member.name}
-        raise Conflict(text, code="settle_first", ties=listed)
+        raise settle_first(text, needed)
     for room, tie, taker in found:
         if taker is None or taker.pk == member.pk or not taker.can_act:
             raise Refused(_("Choose somebody who is active here."), code="no_heir", field="hand_to")
@@ -96,22 +101,30 @@ def _keys_made_by(member: Member) -> list[Tie]:
 
 def _invitations_of(member: Member) -> list[Tie]:
     text = _("Their invitation of %(email)s is withdrawn.")
-    return [Tie(f"invitation:{one.pk}", text % {"email": one.email}) for one in _sent_by(member)]
+    return [
+        Tie(f"invitation:{one.pk}", text % {"email": one.email}) for one in Invitation.objects.open().sent_by(member)
+    ]
 
 
 def _withdraw(member: Member, by: Member) -> None:
-    for one in _sent_by(member):
-        withdraw_invitation(one, by=by)
+    withdraw_invitations_of(member, by=by)
 
 
-def _sent_by(member: Member) -> Any:
-    return Invitation.objects.open().filter(invited_by=member).order_by("created_at")
+def _last_in(member: Member) -> list[Tie]:
+    """One tie for each team that would be left with nobody who acts, though something asks it."""
+    seats, ties = TeamMember.objects.filter(member=member), []
+    text = _("They are the last who can act in the team %(team)s: put somebody else in first. %(what)s")
+    for team in Team.objects.filter(pk__in=seats.values("team_id")).order_by("name"):
+        if what := [str(tie.title) for tie in left_in(team, member) if not tie.needs_heir]:
+            ties.append(Tie(f"team:{team.pk}", text % {"team": team.name, "what": " ".join(what)}, blocks=True))
+    return ties
 
 
 def _nothing(tie: Tie, member: Member, heir: Member, by: Member) -> None:
-    """Keys and invitations end with their member and are never handed over."""
+    """Keys and invitations end with their member, and a team gets its next member elsewhere: no heir takes them."""
 
 
+TEAMS = Leaving("accounts.teams", _last_in, _nothing, order=40)
 KEYS = Leaving("accounts.keys", _keys_of, _nothing, order=90)
 KEYS_MADE = Leaving("accounts.keys_made", _keys_made_by, _nothing, order=91)
 INVITATIONS = Leaving("accounts.invitations", _invitations_of, _nothing, order=92, end=_withdraw)

@@ -9,28 +9,22 @@ from django.utils.translation import gettext as _
 
 from apps.audit.actions import record
 from apps.tenants.freshness import require_fresh
-from apps.tenants.refusals import Conflict, Invalid, Refused
-from apps.tenants.slots import Leaving, Tie, slots
+from apps.tenants.refusals import Invalid, Refused
+from apps.tenants.slots import slots
 
 from ..models import Member, Team, TeamMember
-from ..rules import Role
-
-
-def each_tie(member: Member) -> list[tuple[Leaving, Tie]]:
-    """What depends on this member, each with the room that knows how to hand it over."""
-    return [(room, tie) for room in slots.leaving for tie in room.ties(member)]
-
-
-def ties_of(member: Member) -> list[Tie]:
-    """Everything in the tenant that depends on this member."""
-    return [tie for _room, tie in each_tie(member)]
+from ..rules import Role, permissions_of
+from ..ties import left_in, settle_first, ties_of, unsettled
+from .api_keys import end_keys_made_by
+from .invitations import withdraw_invitations_of
 
 
 @transaction.atomic
 def change_role(member: Member, role: str, *, by: Member) -> Member:
-    """Give a member another tenant role.
+    """Give a member another tenant role; who may not let people in any more, their invitations and keys do not either.
 
-    Raises Invalid, NotFresh from or to owner or a role that owns a form, Refused for the last owner.
+    Raises Invalid, NotFresh from or to owner or a role that owns a form, Refused for the last owner and where something
+    must be handed over first, Conflict for the last who can act in a team.
     """
     if role not in Role.values:
         raise Invalid({"role": [_("A role is owner, member or viewer.")]})
@@ -45,13 +39,24 @@ def change_role(member: Member, role: str, *, by: Member) -> Member:
         require_fresh("form.own")
     if member.role == Role.OWNER:
         keep_an_owner(member)
-    if role == Role.VIEWER and (alone := [str(tie.title) for tie in ties_of(member) if tie.needs_heir]):
-        text = _("A viewer only reads. Hand this over first: %(what)s")
-        raise Refused(text % {"what": " ".join(alone)}, code="settle_first", field="role")
+    if role == Role.VIEWER:
+        _check_reads_only(member)
     before, member.role = member.role, role
     member.save()
     record("member.changed", member, facts={"role": role, "before": before})
+    if "members.write" in permissions_of(before) - permissions_of(role):
+        withdraw_invitations_of(member, by=by)
+        end_keys_made_by(member)
     return member
+
+
+def _check_reads_only(member: Member) -> None:
+    ties = ties_of(member)
+    if blocking := [tie for tie in ties if tie.blocks]:
+        raise unsettled(member, blocking)
+    if alone := [str(tie.title) for tie in ties if tie.needs_heir]:
+        text = _("A viewer only reads. Hand this over first: %(what)s")
+        raise Refused(text % {"what": " ".join(alone)}, code="settle_first", field="role")
 
 
 @transaction.atomic
@@ -85,11 +90,11 @@ def leave_team(team: Team, member: Member, *, by: Member) -> None:
     """
     if slots.team_owns(team.pk):
         require_fresh("form.own")
-    if ties := [tie for room in slots.leaving for tie in room.team_ties(team, member)]:
+    locked(member.pk)  # of two who leave at once, the second finds the first gone
+    if ties := left_in(team, member):
         words = {"name": member.name, "what": " ".join(str(tie.title) for tie in ties)}
         text = _("%(name)s is the last who can act in this team: put somebody else in first. %(what)s") % words
-        listed = [{"key": tie.key, "title": str(tie.title)} for tie in ties]
-        raise Conflict(text, code="settle_first", ties=listed)
+        raise settle_first(text, ties)
     gone, _rows = TeamMember.objects.filter(team=team, member=member).delete()
     if gone:
         record("team.changed", team, member, facts={"left": str(member.pk)})

@@ -65,8 +65,9 @@ def take_over_path(tie: Tie, member: Member, heir: Member, by: Member) -> None:
 
 
 def left_by(team: Team, member: Member) -> list[Tie]:
-    """What stands still or belongs to nobody once this member, the team's last, is out of it."""
-    if team.members.exclude(pk=member.pk).filter(role__in=DECIDING_ROLES).exists():
+    """What stands still or belongs to nobody once this member, the last of the team who can act, is out of it."""
+    acting = team.members.filter(role__in=DECIDING_ROLES)
+    if set(acting.values_list("pk", flat=True)) != {member.pk}:
         return []
     path, owner = _("The path of the form %(title)s asks this team."), _("The team owns the form %(title)s.")
     ties = [
@@ -75,7 +76,7 @@ def left_by(team: Team, member: Member) -> list[Tie]:
     grants = Grant.objects.filter(role=GrantRole.OWNER)
     for grant in grants.filter(principal_team=team).select_related("form").order_by("form__title"):
         if not has_live_owner(grants.filter(form_id=grant.form_id).exclude(pk=grant.pk)):
-            ties.append(Tie(f"form:{grant.form_id}", owner % {"title": grant.form.title}))
+            ties.append(Tie(f"form:{grant.form_id}", owner % {"title": grant.form.title}, needs_heir=True))
     return ties
 
 
