@@ -22,6 +22,7 @@ from django.utils.crypto import constant_time_compare
 from . import actions, limits, passwords, second_factor, sessions
 from .answers import problem_answer
 from .factor_views import show_next
+from .known import known_by, remember
 from .models import User
 from .people import memberships
 from .sso import demands
@@ -39,10 +40,10 @@ class AccountAdapter(DefaultAccountAdapter):
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Count a try before the password is looked at. Raises TooMany."""
         account = str(credentials.get("email") or credentials.get("username") or "").strip().lower()
-        address = limits.address_of(request)
+        address, known = limits.address_of(request), known_by(request, account)
         self._tries = [
             (limits.GUESSES_AT_ACCOUNT_FROM_ADDRESS, f"{account}:{address}"),
-            (limits.GUESSES_AT_ACCOUNT, account),
+            (limits.GUESSES_OF_KNOWN, f"{account}:{known}") if known else (limits.GUESSES_AT_ACCOUNT, account),
             (limits.GUESSES_FROM_ADDRESS, address),
         ]
         for limit, subject in self._tries:
@@ -82,6 +83,13 @@ class AccountAdapter(DefaultAccountAdapter):
             clear_login(request)
             raise ImmediateHttpResponse(redirect("account_login"))
         super().login(request, user)
+
+    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
+        """In, with the second factor where there is one: a browser in which the password was typed is theirs from now on."""
+        answer: HttpResponse = super().post_login(request, user, **kwargs)
+        if sso.limit(request, user) is None:
+            remember(answer, request, user)
+        return answer
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Nothing: what we mail goes through the outbox, promised by `actions`."""

@@ -56,7 +56,8 @@ class Limit:
 
 # Failures only: whoever gets in gets these tries back.
 GUESSES_AT_ACCOUNT_FROM_ADDRESS = Limit("sign_in.account_address", 5, 300, is_attack=True)
-GUESSES_AT_ACCOUNT = Limit("sign_in.account", 50, 3600, is_attack=True)
+GUESSES_AT_ACCOUNT = Limit("sign_in.account", 50, 3600, is_attack=True)  # of all strangers together
+GUESSES_OF_KNOWN = Limit("sign_in.known", 20, 3600, is_attack=True)  # of one session, browser or address of theirs
 GUESSES_FROM_ADDRESS = Limit("sign_in.address", 30, 60, is_attack=True)
 SECOND_FACTOR_GUESSES = Limit("second_factor.account", 5, 300, is_attack=True)
 GUESSES_AT_CHANGE = Limit("password_change.account", 5, 300, is_attack=True)

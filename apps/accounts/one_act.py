@@ -12,6 +12,8 @@ from django.http import HttpResponse
 
 from apps.tenants.pages import refusal_on
 
+from .known import remember
+
 
 class OneAct:
     """Mixed into a page of allauth, whose signals tell us what it did, and through us the log, mail and sessions.
@@ -25,7 +27,12 @@ class OneAct:
 
 
 class ChangePasswordView(OneAct, PasswordChangeView):  # type: ignore[misc]
-    """Another password, which ends what the old one opened."""
+    """Another password, which ends what the old one opened; the browser that sets it stays known."""
+
+    def form_valid(self, form: Any) -> Any:
+        response = super().form_valid(form)
+        remember(response, self.request, self.request.user)
+        return response
 
 
 class LetsGo(OneAct):

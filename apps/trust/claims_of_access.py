@@ -24,12 +24,13 @@ ACCESS: tuple[Claim, ...] = (
         _("Guessing"),
         _(
             "Tries at sign-in are counted in PostgreSQL, so that no loss of Redis opens a door; past the limit the "
-            "answer is 429, in the log, and an event for who watches."
+            "answer is 429, in the log, and an event for who watches. Strangers who guess at an account close it for "
+            "strangers; a browser in which its person has signed in, and a session that is open, go on."
         ),
         True,
         "accounts.guessing",
-        ("apps/accounts/limits.py", "apps/accounts/lasting.py"),
-        ("tests/attack/test_guessing.py",),
+        ("apps/accounts/limits.py", "apps/accounts/known.py", "apps/accounts/lasting.py"),
+        ("tests/attack/test_guessing.py", "tests/attack/test_known_browsers.py"),
     ),
     Claim(
         "sessions",

@@ -39,6 +39,8 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_NAME = "__Host-orkestra" if _https else "orkestra"
 CSRF_COOKIE_NAME = "__Host-orkestra-csrf" if _https else "orkestra-csrf"
 SESSION_EXPIRE_AT_BROWSER_CLOSE = False
+BROWSER_COOKIE_NAME = "__Host-orkestra-browser" if _https else "orkestra-browser"  # see apps/accounts/known.py
+BROWSER_COOKIE_AGE = int(timedelta(days=365).total_seconds())
 
 ACCOUNT_ADAPTER = "apps.accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}

@@ -86,6 +86,18 @@ def test_a_guesser_does_not_lock_the_person_out_elsewhere(acme):
     assert by_page(acme.editor, PASSWORD, REMOTE_ADDR="198.51.100.9").status_code == 302
 
 
+def strangers_guess(member, door=by_page):
+    """Sixty wrong passwords from twelve addresses: more than strangers together have in an hour."""
+    return [door(member, f"wrong {n}", REMOTE_ADDR=f"203.0.113.{n % 12}").status_code for n in range(60)]
+
+
+@DOORS
+def test_strangers_close_an_account_for_strangers_alone(acme, door):
+    """The right password from a new place waits with them: SECURITY.md says so."""
+    assert strangers_guess(acme.editor, door)[-10:] == [429] * 10
+    assert door(acme.editor, PASSWORD, REMOTE_ADDR="198.51.100.9").status_code == 429
+
+
 def test_one_address_that_tries_many_accounts_is_stopped(acme, globex):
     answers = []
     for number in range(40):
