@@ -9,14 +9,17 @@ import pytest
 from django.test import Client
 
 from apps.accounts import actions
+from apps.accounts.models import Member
 from apps.audit.models import Entry
 from apps.comms.models import OutboxMessage
 from apps.tenants.context import as_system
 from apps.tenants.models import PLATFORM_TENANT_ID
+from tests.api.test_people import invite, link_of, new
 from tests.cast import PASSWORD, acting_as
 from tests.forms import published, step
 
 REASON = "Ticket 4711: the bill has not been paid."
+NORA = {"name": "Nora New", "password": PASSWORD}
 
 
 def place(tenant):
@@ -70,6 +73,24 @@ def test_a_suspended_tenant_is_shut_at_the_next_request_and_open_again_at_the_ne
     assert "A Super Admin of Orkestra" in shown
     with as_system(globex.id):
         assert not Entry.objects.filter(action="tenant.suspended").exists()
+
+
+def test_nobody_joins_a_suspended_tenant_by_an_invitation_until_it_is_open_again(
+    api, browser, browse, client_of, acme, globex
+):
+    """Neither somebody new nor a person who is there already; the link says what one that has ended says."""
+    for email in (new(acme), globex.editor.email):
+        assert invite(api, acme, email).status_code == 201
+    link, known = link_of(acme, new(acme)), link_of(acme, globex.editor.email)
+    ended = client_of.get(link[:-4] + "xxx/")
+    assert press(browser, acme).status_code == 302
+    answers = [client_of.get(link), client_of.post(link, NORA), browse(globex.editor).post(known)]
+    assert [answer.status_code for answer in answers] == [404] * 3
+    assert all("This invitation has ended" in answer.content.decode() for answer in [ended, *answers])
+    with as_system(acme.id):
+        assert not Member.objects.filter(user__email__in=[new(acme), globex.editor.email]).exists()
+    assert press(browser, acme).status_code == 302
+    assert [client_of.post(link, NORA).status_code, browse(globex.editor).post(known).status_code] == [302, 302]
 
 
 @pytest.mark.parametrize(

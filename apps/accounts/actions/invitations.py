@@ -134,7 +134,10 @@ def withdraw_invitations_of(member: Member, *, by: Member) -> None:
 
 
 def look_at(word: str) -> Invited:
-    """What the link of an invitation says. Raises NotFound for one that is unknown, used, withdrawn or too old."""
+    """What the link of an invitation says.
+
+    Raises NotFound for one that is unknown, used, withdrawn or too old, and while its tenant is suspended.
+    """
     tenant_id, identity = _resolve(word)
     with as_system(tenant_id):
         found = Invitation.objects.select_related("tenant").get(pk=identity)
@@ -169,12 +172,18 @@ def accept(word: str, *, user: User | None, name: str = "", password: str = "") 
 
 
 def _resolve(word: str) -> tuple[UUID, UUID]:
-    """Tenant and id of an open invitation, found by its hash before a tenant is known. Raises NotFound."""
+    """Tenant and id of an open invitation into a tenant that is open, found by its hash before one is known.
+
+    Raises NotFound.
+    """
     with tenant_context(NOBODY), connection.cursor() as cursor:
         cursor.execute("SELECT tenant_id, id FROM orkestra_invitation(%s)", [digest(word)])
         row = cursor.fetchone()
     if row is None:
         raise NotFound()
+    with as_system(row[0]):
+        if not Tenant.objects.filter(pk=row[0], is_active=True).exists():
+            raise NotFound()
     return row[0], row[1]
 
 
