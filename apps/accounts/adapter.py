@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.auth_backends import AuthenticationBackend
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY, get_authentication_records
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.internal.stagekit import clear_login
@@ -12,6 +13,7 @@ from allauth.account.signals import password_changed, password_reset
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added, authenticator_removed
+from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import transaction
 from django.dispatch import receiver
@@ -50,9 +52,15 @@ class AccountAdapter(DefaultAccountAdapter):
             limits.spend(limit, subject, account=account)
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
-        """Whose password it is, at every door that takes one. Raises TooMany; TooShortAlone after a right one."""
-        user: User | None = super().authenticate(request, **credentials)
-        if user is not None and user.is_active:
+        """Whose password it is, at every door that takes one; who is switched off is answered as for a wrong password.
+
+        allauth's own would lead them to a page that says so. Raises TooMany; TooShortAlone after a right password.
+        """
+        self.pre_authenticate(request, **credentials)
+        user: User | None = authenticate(request, **credentials)
+        AuthenticationBackend.unstash_authenticated_user()
+        if user is not None:
+            self._rollback_login_failed_rl_usage()
             passwords.check_alone(user, str(credentials["password"]))
         return user
 

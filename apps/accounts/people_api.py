@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -150,8 +151,9 @@ class MemberViewSet(ReadOnlyTenantViewSet[Member]):
         return Member.objects.filter(is_service=False).select_related("user", "tenant")
 
     @extend_schema(request=MemberChangeSerializer, responses=MemberSerializer)
+    @transaction.atomic
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change a member's role, shut them out or let them in again."""
+        """Change a member's role, shut them out or let them in again; all that is asked, or nothing of it."""
         member, asked = self.get_object(), MemberChangeSerializer.checked(request)
         if "role" in asked:
             member = actions.change_role(member, asked["role"], by=self.request.member)

@@ -13,6 +13,7 @@ from apps.audit.models import Entry
 from apps.comms.models import OutboxMessage
 from apps.tenants.context import as_system
 from tests import cast
+from tests.attack.test_ends_that_race import while_uncommitted
 from tests.cast import PASSWORD
 from tests.forms import published, step
 
@@ -52,6 +53,35 @@ def test_a_new_person_joins_by_the_link_in_their_mail(api, client_of, acme):
     assert api.as_(joined).get("/api/v1/forms").status_code == 200
     client_of.post("/account/login/", {"login": new(acme), "password": PASSWORD})
     assert client_of.get(acme.url()).status_code == 200
+
+
+def test_of_two_invitations_of_one_address_at_one_moment_one_is_refused_in_words(api, acme):
+    first = (
+        "INSERT INTO accounts_invitation (tenant_id, id, email, role, token_sha256, teams, invited_by_id, created_at,"
+        " expires_at) VALUES (%s, gen_random_uuid(), %s, 'member', 'x', '[]', %s, now(), now() + interval '1 day')"
+    )
+    door = api.as_(acme.owner)
+    body = {"email": new(acme), "role": "member"}
+    second = while_uncommitted(
+        [(first, [acme.id, new(acme), acme.owner.pk])], lambda: door.post("/api/v1/invitations", body)
+    )
+    assert second.status_code == 400
+    assert "invited already" in second.json()["detail"]
+    with as_system(acme.id):
+        assert Invitation.objects.open().count() == 1
+
+
+def test_what_is_asked_of_a_member_happens_in_whole_or_not_at_all(api, acme):
+    """The second owner owns a form alone, so that they cannot be shut out; they are not demoted either."""
+    second = acme.member("second", Role.OWNER)
+    published(api, second, step("a", acme.reviewer), slug="theirs")
+    place = f"/api/v1/members/{second.pk}"
+    answer = api.as_(acme.owner).patch(place, {"role": "member", "is_active": False})
+    assert (answer.status_code, answer.json()["code"]) == (409, "settle_first")
+    found = api.as_(acme.owner).get(place).json()
+    assert (found["role"], found["is_active"]) == ("owner", True)
+    with as_system(acme.id):
+        assert not Entry.objects.filter(action="member.changed").exists()
 
 
 def test_a_link_works_once(api, client_of, acme):

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from apps.accounts import limits
 from apps.accounts.doors import RULES, Door
-from apps.accounts.models import Kept
+from apps.accounts.models import Kept, User
 from apps.audit.models import Entry
 from apps.tenants.context import as_system
 from apps.tenants.models import PLATFORM_TENANT_ID
@@ -105,6 +105,22 @@ def test_one_address_that_tries_many_accounts_is_stopped(acme, globex):
         answers.append(APIClient(REMOTE_ADDR="203.0.113.8").post("/api/v1/auth/token", body).status_code)
     assert answers[0] == 401
     assert answers[-1] == 429
+
+
+@DOORS
+def test_who_is_switched_off_is_answered_as_for_a_wrong_password(acme, door):
+    """By the right password too: the same page, an entry each, and the tries count."""
+    User.objects.filter(pk=acme.editor.user_id).update(is_active=False)
+    before = len(_logged(PLATFORM_TENANT_ID, "session.refused"))
+    wrong, *right = [door(acme.editor, password) for password in ("wrong horse", *[PASSWORD] * 5)]
+    assert [answer.status_code for answer in right] == [wrong.status_code] * 4 + [429]
+    assert said(right[0]) == said(wrong)
+    assert len(_logged(PLATFORM_TENANT_ID, "session.refused")) == before + 5
+
+
+def said(answer):
+    """The words of an answer, without what each request has of its own."""
+    return re.sub(r'(nonce|value|request_id|content)"?[=:]\s*"[^"]*"', "", answer.content.decode())
 
 
 @DOORS

@@ -10,7 +10,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from apps.audit.actions import record
@@ -65,10 +65,8 @@ def _invite(*, email: str, role: str, by: Member, teams: Iterable[UUID]) -> Invi
     if Member.objects.filter(user__email__iexact=email).exists():
         raise Refused(_("This person is a member already."), field="email")
     _release_old_seats()
-    if Invitation.objects.open().filter(email=email).exists():
-        raise Refused(_("This person is invited already; withdraw that invitation first."), field="email")
     word = secrets.token_urlsafe(32)
-    made = Invitation.objects.create(
+    made = Invitation(
         email=email,
         role=role,
         teams=sorted(wanted),
@@ -76,9 +74,20 @@ def _invite(*, email: str, role: str, by: Member, teams: Iterable[UUID]) -> Invi
         token_sha256=digest(word),
         expires_at=clock.now() + LIFETIME,
     )
+    _keep_place(made)
     record("invitation.sent", made, facts={"role": role, "teams": made.teams})
     _mail(made, word, by)
     return made
+
+
+def _keep_place(invitation: Invitation) -> None:
+    """Store it: of two for one address, at one moment too, the database takes one. Raises Refused for the other."""
+    try:
+        with transaction.atomic():
+            invitation.save(force_insert=True)
+    except IntegrityError:
+        text = _("This person is invited already; withdraw that invitation first.")
+        raise Refused(text, field="email") from None
 
 
 def resend_invitation(invitation: Invitation, *, by: Member) -> Invitation:
