@@ -18,9 +18,9 @@ from django.http import HttpRequest, HttpResponseBase
 
 from apps.tenants import clock
 from apps.tenants.context import NOBODY, tenant_context
+from apps.tenants.derived import derived_keys
 
 from .doors import is_api
-from .keys import derived_keys
 from .limits import address_of
 from .models import TokenFamily, User
 
