@@ -164,10 +164,6 @@ class InvitationQuerySet(TenantQuerySet["Invitation"]):
         """Neither used nor withdrawn; one that ran out is still open until somebody looks, and opens nothing."""
         return self.filter(accepted_at=None, revoked_at=None)
 
-    def sent_by(self, member: Member) -> Self:
-        """Those that this member sent, the oldest first."""
-        return self.filter(invited_by=member).order_by("created_at")
-
 
 InvitationManager = TenantManager.from_queryset(InvitationQuerySet)
 

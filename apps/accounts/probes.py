@@ -24,6 +24,7 @@ from . import second_factor as second_factor_adapter
 from .models import ApiKey, BrowserSession, Kept, Member, RecoveryCode, Revocation, RevokedKind
 from .rules import FOR_PEOPLE, MATRIX, PERMISSIONS, Role
 from .second_factor import SecondFactorAdapter
+from .sessions import TOUCHED_SECONDS
 from .tokens import Claims
 
 PROBED = 50
@@ -120,7 +121,7 @@ def sessions() -> Finding:
     """No stored session outlives twelve hours without use, or seven days."""
     now = clock.now()
     absolute = timedelta(seconds=settings.SESSION_ABSOLUTE_SECONDS + 60)
-    idle = timedelta(seconds=settings.SESSION_COOKIE_AGE + 60)
+    idle = timedelta(seconds=settings.SESSION_COOKIE_AGE + TOUCHED_SECONDS + 60)  # a use is noted every few minutes
     with tenant_context(NOBODY):
         rows = BrowserSession.objects.filter(user_id__isnull=False)
         beyond = rows.filter(

@@ -271,7 +271,7 @@ def _no_ties(team: Any, member: Any) -> list[Tie]:
 
 
 def _nothing_ends(member: Any, by: Any) -> None:
-    """Where a room has nothing that ends with a member."""
+    """For a room with nothing that ends with a member."""
 
 
 @dataclass(frozen=True)
@@ -279,8 +279,7 @@ class Leaving:
     """What a room knows of a member who leaves: their ties there, and how one goes over to an heir.
 
     `team_ties(team, member)` tells what would hang in the air once the member is out of the team; what an heir can take
-    where they leave the tenant is among `ties` too, and says so here.
-
+    is among `ties` too, and says so here.
     `settle(tie, member, heir, by)` runs in the transaction of the act, and raises Refused naming who cannot take it;
     `end(member, by)` follows, for what ends with them and goes over to nobody.
     """
@@ -325,10 +324,6 @@ def _no_people() -> list[tuple[UUID, str]]:
 
 
 def _no_anchors() -> Sequence[Anchored]:
-    return ()
-
-
-def _nothing_told() -> Sequence[tuple[str, int, datetime]]:
     return ()
 
 
@@ -393,7 +388,7 @@ class Slots:
     anchored: Callable[[], Sequence[Anchored]] = _no_anchors
     fault_of_audit_key: Callable[[], str] = str
     anchor_places: Callable[[], Sequence[AnchorPlace]] = tuple
-    told_heads: Callable[[], Sequence[tuple[str, int, datetime]]] = _nothing_told
+    told_heads: Callable[[], Sequence[tuple[str, int, datetime]]] = tuple
     has_second_factor: Callable[[UUID], bool] = _yes
     team_owns: Callable[[UUID], bool] = _owns_nothing
     role_owns: Callable[[str], bool] = _owns_nothing

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.test import Client
 
 from apps.accounts import actions
 from apps.accounts.models import User
+from apps.tenants.context import NOBODY, tenant_context
 from tests.cast import PASSWORD
 from tests.models import ModelServer
 
@@ -35,3 +38,11 @@ def browser(admin: User) -> Client:
     answer = client.post("/account/login/", {"login": admin.email, "password": PASSWORD})
     assert answer.status_code == 302
     return client
+
+
+@pytest.fixture
+def made_up_passkeys() -> Iterator[None]:
+    """Passkeys that no device made go with the test: the probe of passkeys reads all that are stored."""
+    yield
+    with tenant_context(NOBODY):
+        Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN).delete()

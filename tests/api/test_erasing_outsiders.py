@@ -8,7 +8,6 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from apps.accounts.actions import create_person
 from apps.accounts.actions.privacy import erase_private_values
 from apps.accounts.limits import Limit
 from apps.accounts.models import Member
@@ -20,7 +19,7 @@ from apps.tenants.ids import new_id
 from apps.tenants.models import PLATFORM_TENANT_ID
 from tests import database
 from tests.api.test_public_forms import TYPED, public, send
-from tests.cast import acting_as
+from tests.cast import acting_as, super_admin
 from tests.clients import browser
 from tests.sso import come, connect, known_as, mail_domain, prove
 
@@ -51,7 +50,7 @@ def attested(company) -> None:
 
 def visitor(*companies):
     """A Super Admin who has changed something in each of these on a visit."""
-    admin = create_person(email=f"root-{new_id().hex}@a.example", name="Root", password=None, is_platform_admin=True)
+    admin = super_admin(f"root-{new_id().hex}@a.example")
     for company in companies:
         client = browser(admin)
         client.post(

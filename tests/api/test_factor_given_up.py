@@ -20,6 +20,8 @@ from tests.api.test_second_factor import LOGIN, code_of, set_up
 from tests.attack.test_ends_that_race import while_uncommitted
 from tests.cast import PASSWORD
 
+pytestmark = pytest.mark.usefixtures("made_up_passkeys")
+
 SECOND = "/account/2fa/authenticate/"
 SHORT = "seven ch"
 
@@ -51,7 +53,8 @@ class Browser:
 
 
 @pytest.fixture
-def browser(acme):
+def browser(acme, settings):
+    settings.IS_DEMO = False
     secret, _codes = set_up(acme.editor.user)
     with time_machine.travel((int(time.time()) // 30 + 4) * 30 + 1, tick=False) as traveller:
         yield Browser(acme, secret, traveller)
@@ -123,6 +126,13 @@ def test_a_short_password_signs_in_at_no_door_and_the_way_to_a_longer_one_is_sho
     assert answer.json()["reset"].endswith("/account/password/reset/")
     confirmed = browser.client.post("/account/reauthenticate/", {"password": SHORT})
     assert confirmed.status_code == 403
+
+
+def test_in_a_demo_the_password_that_its_starter_chose_will_do(api, acme, browser, settings):
+    browser.sets_password(SHORT)
+    browser.gives_up()
+    settings.IS_DEMO = True
+    assert token(api, acme, SHORT).status_code == 200
 
 
 def test_a_long_password_goes_on_alone(api, acme, browser):

@@ -13,8 +13,10 @@ from django.core.management import call_command
 from django.test import Client
 from rest_framework.test import APIClient
 
+from apps.accounts import probes
 from apps.accounts.devices import in_words
 from apps.accounts.models import BrowserSession, Member, User
+from apps.accounts.sessions import TOUCHED_SECONDS
 from apps.audit.models import Entry
 from apps.tenants.context import as_system
 from tests import database
@@ -50,6 +52,20 @@ def test_the_page_lists_browsers_tokens_and_keys_with_device_and_place(api, acme
     for words in ("Firefox on Linux", "Safari on iPhone", "this one", "127.0.0.1", "Nightly export", acme.tenant.name):
         assert words in text
     assert here.session.session_key not in text
+
+
+def test_a_use_that_is_not_noted_yet_is_within_the_bounds_and_one_that_was_put_off_is_not(acme):
+    with database.superuser() as connection:
+        connection.execute("DELETE FROM accounts_browsersession")
+    here = signed_in(acme.owner)
+    with time_machine.travel(time.time() + TOUCHED_SECONDS - 1, tick=False):
+        assert here.post("/account/reauthenticate/", {"password": PASSWORD}).status_code == 302
+        assert probes.sessions().holds is True
+    with database.superuser() as connection:
+        connection.execute("UPDATE accounts_browsersession SET expire_date = expire_date + interval '6 minutes'")
+    assert probes.sessions().holds is False
+    with database.superuser() as connection:
+        connection.execute("DELETE FROM accounts_browsersession")
 
 
 def test_one_session_is_ended_from_another(acme):

@@ -26,6 +26,8 @@ from tests.attack.test_ends_that_race import while_uncommitted
 from tests.cast import PASSWORD, acting_as
 from tests.sso import acts, come, known_as
 
+pytestmark = pytest.mark.usefixtures("made_up_passkeys")
+
 SECOND = "/account/2fa/authenticate/"
 
 

@@ -52,6 +52,7 @@ MEMORIES = {
     "approvals/conditions.py:_program": "a condition compiled, by its whole text; a program holds no data",
     "audit/catalogue.py:_acts": "the acts that code registers",
     "audit/keys.py:read_keys": "keys of the installation",
+    "audit/keys.py:read_retired": "public keys of the installation",
     "audit/sealer.py:_alarms": "by tenant",
     "audit/sealer.py:_heads": "by tenant; the database decides whether it still holds",
     "audit/words.py:words_of": "the words of a text, by the whole text",

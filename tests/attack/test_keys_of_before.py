@@ -16,6 +16,7 @@ from apps.audit.actions import record
 from apps.audit.models import Entry
 from tests.cast import acting_as
 from tests.faults.test_anchors import configured, sign
+from tests.rotation import of_whole_logs
 from tests.unit.test_the_verifier import verifier
 
 pytestmark = pytest.mark.every_tenant
@@ -27,6 +28,7 @@ def changed(api, acme, monkeypatch, tmp_path):
     """A log with a receipt and a mailed checkpoint of the old key, exported after a change of keys was finished."""
     path, before = tmp_path / "audit.pem", settings.CONFIG.text(keys.VARIABLE)
     path.write_text(before)
+    of_whole_logs(monkeypatch, acme)
     with configured(monkeypatch, ORKESTRA_AUDIT_KEY_FILE=str(path), ORKESTRA_AUDIT_ANCHORS=""):
         (old,) = keys.public_keys()
         with acting_as(acme.owner), transaction.atomic():

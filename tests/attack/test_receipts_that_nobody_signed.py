@@ -21,6 +21,7 @@ from apps.audit.walk import Kind
 from tests.attack.standing import attack
 from tests.cast import acting_as
 from tests.faults.test_anchors import configured, sign
+from tests.rotation import of_whole_logs
 
 FOREIGN = Ed25519PrivateKey.generate()
 OTHER_TENANT = "0199aaaa-0000-7000-8000-000000000000"
@@ -86,6 +87,7 @@ def test_a_receipt_that_injected_sql_plants_for_an_act_that_has_none_is_found_an
 def test_receipts_and_checkpoints_by_a_key_that_was_retired_still_verify_and_must_fit(acme, monkeypatch, tmp_path):
     path, before = tmp_path / "audit.pem", settings.CONFIG.text(keys.VARIABLE)
     path.write_text(before)
+    of_whole_logs(monkeypatch, acme)
     with configured(monkeypatch, ORKESTRA_AUDIT_KEY_FILE=str(path), ORKESTRA_AUDIT_ANCHORS=""):
         entry, older = acted(acme, receipt=True), sign(acme)
         (old,) = keys.public_keys()

@@ -36,6 +36,7 @@ from apps.tenants.models import PLATFORM_TENANT_ID
 from apps.tenants.slots import slots
 from tests import database
 from tests.cast import acting_as
+from tests.rotation import of_whole_logs
 
 pytestmark = pytest.mark.every_tenant
 
@@ -307,6 +308,7 @@ def test_a_key_is_changed_with_both_signing_and_the_hand_over_in_every_log(monke
     path = tmp_path / "audit.pem"
     before = settings.CONFIG.text("ORKESTRA_AUDIT_KEY")
     path.write_text(before)
+    of_whole_logs(monkeypatch, acme)
     with configured(monkeypatch, ORKESTRA_AUDIT_KEY_FILE=str(path)):
         (old,) = keys.public_keys()
         first = sign(acme)

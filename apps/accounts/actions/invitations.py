@@ -138,7 +138,7 @@ def withdraw_invitation(invitation: Invitation, *, by: Member) -> None:
 
 def withdraw_invitations_of(member: Member, *, by: Member) -> None:
     """End the open invitations that this member sent."""
-    for one in Invitation.objects.open().sent_by(member):
+    for one in Invitation.objects.open().filter(invited_by=member).order_by("created_at"):
         withdraw_invitation(one, by=by)
 
 

@@ -101,9 +101,8 @@ def _keys_made_by(member: Member) -> list[Tie]:
 
 def _invitations_of(member: Member) -> list[Tie]:
     text = _("Their invitation of %(email)s is withdrawn.")
-    return [
-        Tie(f"invitation:{one.pk}", text % {"email": one.email}) for one in Invitation.objects.open().sent_by(member)
-    ]
+    rows = Invitation.objects.open().filter(invited_by=member).order_by("created_at")
+    return [Tie(f"invitation:{one.pk}", text % {"email": one.email}) for one in rows]
 
 
 def _withdraw(member: Member, by: Member) -> None:
