@@ -78,7 +78,7 @@ RULES: tuple[Rule, ...] = (
     # Forms that a tenant opened to anyone: the address names tenant and form, and nobody's identity is looked at.
     _rule(r"/f/[a-z0-9-]+/[a-z0-9_-]+/\Z", Door.PUBLIC, "GET", "HEAD", "POST", most_bytes=PUBLIC_FORM_MAX_BYTES),
     _rule(r"/f/[a-z0-9-]+/[a-z0-9_-]+/preview/\Z", Door.PUBLIC, "POST", most_bytes=PREVIEW_MAX_BYTES),
-    _rule(r"/receipt/[A-Za-z0-9_-]{20,64}/\Z", Door.PUBLIC, "GET", "HEAD"),
+    _rule(r"/receipt/[A-Za-z0-9_-]{20,64}/(signed/)?\Z", Door.PUBLIC, "GET", "HEAD"),
     _rule(r"/admin/login/\Z", Door.PUBLIC, "GET", "HEAD"),
     _rule(r"/admin(/|\Z)", Door.PLATFORM_PAGE),
     _rule(r"/api/v1/schema\Z", Door.PUBLIC, "GET", "HEAD"),

@@ -36,6 +36,12 @@ def newest_of_mine(target: UUID, *actions: str) -> Receipt | None:
     return mine.filter(entry__target_id=target, entry__action__in=actions).order_by("-entry__time").first()
 
 
+def of_act(target: UUID, action: str) -> Receipt | None:
+    """The receipt of the first such act on a thing, whoever did it: for who has shown that it is theirs."""
+    rows = Receipt.objects.filter(entry__target_id=target, entry__action=action)
+    return rows.order_by("entry__time").first()
+
+
 def _incarnation() -> int:
     """As of a few seconds ago: it changes once after a restore, and a receipt must not cost a query for it."""
     global _known

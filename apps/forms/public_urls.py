@@ -8,4 +8,5 @@ urlpatterns = [
     path("f/<slug:tenant>/<slug:form>/", public.fill, name="public_form"),
     path("f/<slug:tenant>/<slug:form>/preview/", public.preview, name="public_preview"),
     path("receipt/<str:word>/", public.receipt, name="receipt"),
+    path("receipt/<str:word>/signed/", public.signed, name="signed_receipt"),
 ]

@@ -10,7 +10,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from apps.accounts.limits import Limit
+from apps.audit import keys, note, tree
 from apps.audit.models import Entry
+from apps.audit.statements import Receipt as Statement
 from apps.billing import actions as billing
 from apps.billing.rules import Resource
 from apps.comms.actions import mail as comms
@@ -67,6 +69,26 @@ def test_a_stranger_sends_and_follows_it_by_a_private_link(api, client_of, acme)
         acts = {entry.action: entry.actor_type for entry in Entry.objects.all()}
     told = ["submission.sent", "case.opened", "attachment.added", "receipt.given", "step.opened"]
     assert {acts[name] for name in told} == {"anonymous"}
+
+
+def test_a_stranger_holds_a_signed_receipt_of_what_they_sent(api, client_of, acme):
+    public(api, acme)
+    link = send(client_of, acme)["Location"].partition("?")[0]
+    page = client_of.get(link).content.decode()
+    assert f'href="{link}signed/"' in page
+    kept = client_of.get(f"{link}signed/")
+    assert kept["Content-Disposition"].startswith("attachment")
+    assert (kept["X-Robots-Tag"], kept["Referrer-Policy"]) == ("noindex, nofollow", "no-referrer")
+    text = kept.content.decode()
+    with as_system(acme.id):
+        entry = Entry.objects.get(action="submission.sent")
+        said = Statement.read(note.split(text)[0])
+        note.open_note(text, keys.verifiers(said.origin))
+    assert (said.entry, said.leaf) == (entry.pk, tree.leaf_hash(bytes(entry.body)))
+    other = send(client_of, acme)["Location"].partition("?")[0]
+    assert client_of.get(f"{other}signed/").content.decode() != text
+    assert client_of.get(f"{link[:-2]}x/signed/").status_code == 404
+    assert client_of.post(f"{link}signed/").status_code in {404, 405}
 
 
 def test_the_stranger_is_told_each_step_without_names_or_words_of_their_own(api, client_of, acme):

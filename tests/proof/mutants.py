@@ -19,7 +19,9 @@ from apps.tenants.models import TenantManager
 from . import cells
 from .arena import Arena
 
-POLICIES = "SELECT policyname, cmd, coalesce(qual, ''), with_check IS NOT NULL FROM pg_policies WHERE tablename = %s ORDER BY 1"
+POLICIES = (
+    "SELECT policyname, coalesce(qual, ''), with_check IS NOT NULL FROM pg_policies WHERE tablename = %s ORDER BY 1"
+)
 FOREIGN_KEYS = """
     SELECT c.conname, a.attname, c.confrelid::regclass::text
     FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[2]
@@ -69,12 +71,12 @@ def _of(arena: Arena, table: str) -> Iterator[Mutant]:
     name = sql.Identifier(table)
     yield Mutant("no", table, "FORCE", sql.SQL("ALTER TABLE {} NO FORCE ROW LEVEL SECURITY").format(name))
     yield Mutant("no", table, "ENABLE", sql.SQL("ALTER TABLE {} DISABLE ROW LEVEL SECURITY").format(name))
-    for policy, command, qual, checks in arena.admin.execute(POLICIES, [table]).fetchall():
+    for policy, qual, checks in arena.admin.execute(POLICIES, [table]).fetchall():
         which = sql.Identifier(policy)
         yield Mutant("dropped policy", table, policy, sql.SQL("DROP POLICY {} ON {}").format(which, name))
         if qual != "true":
-            both = sql.SQL("USING (true) WITH CHECK (true)" if checks and command == "ALL" else "USING (true)")
-            change = sql.SQL("ALTER POLICY {} ON {} {}").format(which, name, both)
+            parts = [part for part, is_there in (("USING (true)", qual), ("WITH CHECK (true)", checks)) if is_there]
+            change = sql.SQL("ALTER POLICY {} ON {} {}").format(which, name, sql.SQL(" ".join(parts)))
             yield Mutant("opened policy", table, policy, change)
     for key, column, target in arena.admin.execute(FOREIGN_KEYS, [f'public."{table}"']).fetchall():
         change = sql.SQL(

@@ -12,6 +12,7 @@ from django.urls import reverse
 from apps.accounts.limits import Limit, TooMany, address_of, spend
 from apps.approvals.mails import OUTSIDE
 from apps.approvals.timeline import route_of
+from apps.audit.receipts import of_act
 from apps.tenants.context import as_visitor, current_tenant
 from apps.tenants.limits import OverLimit
 from apps.tenants.models import Tenant
@@ -66,8 +67,23 @@ def receipt(request: HttpRequest, word: str) -> HttpResponse:
             "contact": sent.case.contact,
             "is_new": "sent" in request.GET,
             "link": request.build_absolute_uri(request.path),
+            "word": word,
         }
         return _private(render(request, "forms/receipt.html", context))
+
+
+def signed(request: HttpRequest, word: str) -> HttpResponse:
+    """The signed receipt of what was sent, for whoever holds the private link, as a text file."""
+    found = find_receipt(word)
+    if found is None:
+        raise NotFound()
+    with as_visitor(found[0]):
+        kept = of_act(found[1], "submission.sent")
+        if kept is None:
+            raise NotFound()
+    answer = HttpResponse(kept.note, content_type="text/plain; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="receipt-{kept.entry_id}.txt"'
+    return _private(answer)
 
 
 def _fill(request: HttpRequest, form: Form) -> HttpResponse:
