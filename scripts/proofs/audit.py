@@ -26,6 +26,9 @@ ROOT = Path(__file__).resolve().parents[2]
 TESTS = (
     "tests/attack/test_the_audit_log.py",
     "tests/attack/test_the_log_of_checkpoints.py",
+    "tests/attack/test_heads_by_another_key.py",
+    "tests/attack/test_keys_of_before.py",
+    "tests/attack/test_receipts_that_nobody_signed.py",
     "tests/attack/test_odd_places_and_times.py",
     "tests/attack/test_spans.py",
     "tests/attack/test_acts_never_logged.py",
@@ -41,6 +44,7 @@ TESTS = (
     "tests/unit/test_audit_checkpoints.py",
     "tests/unit/test_canonical.py",
     "tests/api/test_audit_privacy.py",
+    "tests/api/test_erasing_outsiders.py",
 )
 FUZZ_CASES = 100_000
 SIZE, SAMPLES, SEED = 5000, 400, 20261124
