@@ -302,7 +302,7 @@ class TokenFamily(models.Model):
 
 
 class BrowserSession(AbstractBaseSession):
-    """A browser in which somebody is signed in. Global: it is found by its key before a tenant is known."""
+    """A browser in which somebody is signed in. Global: it is found by the hash of its key before a tenant is known."""
 
     user_id = models.UUIDField(null=True, db_index=True)
     opened_at = models.DateTimeField(null=True)

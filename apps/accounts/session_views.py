@@ -19,7 +19,7 @@ from . import actions
 from .devices import in_words
 from .models import ApiKey, BrowserSession, TokenFamily, User
 from .people import memberships
-from .sessions import public_name
+from .sessions import public_name, stored_key
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _sessions(user: User, this: str) -> list[Opened]:
             row.address or "",
             row.opened_at,
             row.seen_at,
-            row.session_key == this,
+            row.session_key == stored_key(this),
         )
         for row in rows
     ]

@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from apps.accounts.actions import make_super_admin
 from apps.accounts.models import BrowserSession
+from apps.accounts.sessions import stored_key
 from apps.audit.models import Entry
 from apps.operations.models import Alarm
 from apps.tenants.context import TenantContext, as_system, tenant_context
@@ -164,7 +165,7 @@ def test_log_out_in_the_admin_ends_the_session_and_is_logged_once(admin_client, 
     ]
     answer = admin_client.post(path, follow=True)
     assert answer.status_code == 200
-    assert not BrowserSession.objects.filter(session_key=key).exists()
+    assert not BrowserSession.objects.filter(session_key=stored_key(key)).exists()
     assert admin_client.get("/admin/").status_code == 302
     with as_system(acme.id):
         assert Entry.objects.filter(action="session.closed").count() == 1

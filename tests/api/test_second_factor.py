@@ -11,7 +11,7 @@ import time_machine
 from allauth.mfa.models import Authenticator
 from django.test import Client
 
-from apps.accounts.models import BrowserSession
+from apps.accounts.sessions import SessionStore
 from apps.audit.models import Entry
 from apps.comms.models import OutboxMessage
 from apps.tenants.context import NOBODY, as_system, tenant_context
@@ -294,7 +294,7 @@ def test_the_secret_of_an_app_lies_nowhere_in_the_clear_while_it_is_set_up(acme)
     pages.append(client.post("/account/2fa/totp/activate/", {"code": "000000"}))
     shown = {re.search(r"<code>([A-Z2-7]{32})</code>", page.content.decode())[1] for page in pages}
     assert len(shown) == 1, "a wrong code keeps the secret that the app has"
-    kept = BrowserSession.objects.get(session_key=client.session.session_key).get_decoded()
+    kept = SessionStore(client.session.session_key).load()
     assert not shown & set(re.findall("[A-Z2-7]{32}", str(kept)))
     with time_machine.travel(time.time(), tick=False):
         answer = client.post("/account/2fa/totp/activate/", {"code": code_of(shown.pop())})
@@ -317,7 +317,7 @@ def test_a_secret_whose_key_has_gone_meanwhile_is_a_new_one(acme):
 
 def assert_sealed_until_shown(client):
     """What lies in the session's row before the page of the codes holds none of them; the page shows them once."""
-    kept = str(BrowserSession.objects.get(session_key=client.session.session_key).get_decoded())
+    kept = str(SessionStore(client.session.session_key).load())
     codes = shown_codes(client)
     assert len(codes) == 10
     assert not [code for code in codes if code in kept or code.replace("-", "") in kept]

@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 from apps.accounts import probes
 from apps.accounts.devices import in_words
 from apps.accounts.models import BrowserSession, Member, User
-from apps.accounts.sessions import TOUCHED_SECONDS
+from apps.accounts.sessions import TOUCHED_SECONDS, stored_key
 from apps.audit.models import Entry
 from apps.tenants.context import as_system
 from tests import database
@@ -151,7 +151,7 @@ def test_a_session_that_was_planted_is_not_the_one_that_signs_in(acme):
     thief = Client()
     thief.cookies[django_settings.SESSION_COOKIE_NAME] = planted
     assert not is_in(thief, acme)
-    assert not BrowserSession.objects.filter(session_key=planted).exists()
+    assert not BrowserSession.objects.filter(session_key=stored_key(planted)).exists()
 
 
 def test_signing_in_needs_the_token_of_the_form(acme):
@@ -327,7 +327,8 @@ def test_ended_and_old_sessions_leave_the_table(acme):
     key = client.session.session_key
     with database.superuser() as connection:
         connection.execute(
-            "UPDATE accounts_browsersession SET expire_date = now() - interval '1 s' WHERE session_key = %s", [key]
+            "UPDATE accounts_browsersession SET expire_date = now() - interval '1 s' WHERE session_key = %s",
+            [stored_key(key)],
         )
     limits.forget_old()
-    assert not BrowserSession.objects.filter(session_key=key).exists()
+    assert not BrowserSession.objects.filter(session_key=stored_key(key)).exists()

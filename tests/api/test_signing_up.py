@@ -11,6 +11,7 @@ from django.test import Client
 
 from apps.accounts import limits
 from apps.accounts.models import BrowserSession, Kept, Member, User
+from apps.accounts.sessions import stored_key
 from apps.audit.models import Entry
 from apps.billing.models import Subscription
 from apps.comms.models import OutboxMessage
@@ -105,7 +106,7 @@ def test_the_session_is_a_new_one(client_of, new):
     assert client_of.session.session_key != before
     assert "orkestra_sso_hint" not in client_of.session  # nothing of the session before came along
     with tenant_context(NOBODY):
-        assert not BrowserSession.objects.filter(session_key=before).exists()
+        assert not BrowserSession.objects.filter(session_key=stored_key(before)).exists()
 
 
 def test_somebody_who_is_there_is_mailed_that_they_are(client_of, acme):

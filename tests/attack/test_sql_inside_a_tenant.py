@@ -8,12 +8,15 @@ from io import StringIO
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, connections, transaction
+from django.test import Client
 
 from apps.accounts import signing_keys
 from apps.accounts.models import Kept, Revocation, RevokedKind, SigningKey, User
 from apps.accounts.revocation import revoke
+from apps.accounts.sessions import stored_key
 from apps.audit.models import Entry
 from apps.tenants import clock
 from apps.tenants.context import NOBODY, as_system, tenant_context
@@ -95,6 +98,36 @@ def test_it_reads_no_open_links(acme, stage):
     with tenant_context(NOBODY):
         assert Kept.objects.count() > 0
         assert Revocation.objects.count() > 0
+
+
+READ = "SELECT session_key, session_data FROM accounts_browsersession WHERE user_id = %s"
+
+
+@pytest.mark.parametrize("way", ["the key", "the data in a row of mine", "a key of mine to the row"])
+def test_what_rows_of_sessions_say_opens_nobodys_session(acme, browse, way):
+    """A colleague's session opens every tenant of theirs: its row is read inside one, and even written anew."""
+    victim, mine, thief = browse(acme.editor), browse(acme.owner), Client()
+    assert victim.get(acme.url()).status_code == 200
+    assert mine.get(acme.url()).status_code == 200
+    with acting_as(acme.owner), connection.cursor() as cursor:
+        cursor.execute(READ, [acme.editor.user_id])
+        ((key, data),) = cursor.fetchall()
+    cookie = {"the key": key}.get(way, mine.cookies[settings.SESSION_COOKIE_NAME].value)
+    with superuser() as attacker:
+        if way == "the data in a row of mine":
+            attacker.execute(
+                "UPDATE accounts_browsersession SET session_data = %s WHERE session_key = %s",
+                [data, stored_key(cookie)],
+            )
+        elif way == "a key of mine to the row":
+            attacker.execute("DELETE FROM accounts_browsersession WHERE session_key = %s", [stored_key(cookie)])
+            attacker.execute(
+                "UPDATE accounts_browsersession SET session_key = %s WHERE session_key = %s", [stored_key(cookie), key]
+            )
+    thief.cookies[settings.SESSION_COOKIE_NAME] = cookie
+    answer = thief.get(acme.url())
+    assert answer.status_code == 302
+    assert "/account/login/" in answer["Location"]
 
 
 @pytest.mark.parametrize("bound", [True, False])

@@ -14,7 +14,7 @@ from apps.tenants.models import PLATFORM_TENANT_ID
 from ..models import BrowserSession, Member, User
 from ..people import memberships
 from ..pseudonyms import account_of, accounts_of
-from ..sessions import public_name
+from ..sessions import public_name, stored_key
 from .asked import opened, promise
 from .families import end_families
 
@@ -66,7 +66,7 @@ def address_changed(user: User, *, before: str, but: str) -> None:
 def end_sessions(user: UUID, *, but: str = "", only: str = "") -> int:
     """Sign a person out of their browsers: all, or only the one that a page calls so, never the one to keep."""
     with tenant_context(TenantContext(request_id=current().request_id)), transaction.atomic():
-        rows = BrowserSession.objects.filter(user_id=user).exclude(session_key=but)
+        rows = BrowserSession.objects.filter(user_id=user).exclude(session_key=stored_key(but))
         keys = [row.session_key for row in rows if not only or public_name(row.session_key) == only]
         BrowserSession.objects.filter(session_key__in=keys).delete()
         person = User.objects.filter(pk=user).first() if keys else None
